@@ -1,0 +1,43 @@
+//! The one clock. Everything that waits reads it; a test moves it. No other code asks the system for the time
+//! (monotonic durations for metrics apart).
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Whole seconds since the Unix epoch.
+    pub fn seconds(self) -> u64 {
+        self.0 / 1000
+    }
+    /// Milliseconds since the Unix epoch.
+    pub fn millis(self) -> u64 {
+        self.0
+    }
+    /// This moment plus a duration; saturates.
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+    /// How long after `earlier` this is; zero when it is not after.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A boxed future that owns or borrows for `'a`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Tells the time and waits for it.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+    /// Resolves once `now() >= deadline`, also when the clock is moved there. Cancel by dropping.
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()>;
+}
+
+/// The clock as it is handed about.
+pub type SharedClock = Arc<dyn Clock>;
