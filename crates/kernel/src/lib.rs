@@ -7,6 +7,6 @@ pub mod context;
 pub mod error;
 pub mod ports;
 
-pub use clock::{Clock, SharedClock, Timestamp};
+pub use clock::{Clock, ManualClock, MovableClock, SharedClock, SystemClock, Timestamp};
 pub use context::{AccountId, Context, Endpoint, Lineage, Principal, Region, RequestId};
 pub use error::{ApiError, Fault};
