@@ -1,10 +1,55 @@
 //! AWS's wire protocols. Shapes describe themselves once, as a [`Schema`] and by [`ReadShape`] / [`WriteShape`] over an
 //! abstract reader and writer; each protocol is written once over the same two traits. N shapes + M protocols.
+//!
+//! # For a service
+//! `build.rs` is one line, `moln_codegen::build("sqs")`; `lib.rs` takes the generated code in with
+//! `moln_wire::api!(pub mod model);`. It holds, for `models/sqs.json`:
+//! - a struct per structure (`model::SendMessageRequest { queue_url: String, delay_seconds: Option<i32>, … }`): required
+//!   members plain, others `Option`; lists `Vec`, maps `BTreeMap<String, _>`, blobs `Bytes`, enums `String`, moments
+//!   [`moln_kernel::Timestamp`]; `Clone + Debug + Default`. Unions are enums with a variant per member and `Unset`.
+//! - the trait (`model::Sqs: Hooks`), one async method per operation, each answering 501 until overridden:
+//!   `async fn send_message(&self, ctx: &Context, input: SendMessageRequest) -> Result<SendMessageResult, ApiError>`.
+//!   Inputs were validated before the method is called.
+//! - `model::errors::queue_does_not_exist("…") -> ApiError`, one per modelled error, with its status and codes.
+//! - `model::MODEL: ServiceModel`, and `model::Api<T>(pub Arc<T>)`, which makes any `T: Sqs` a [`Service`]:
+//!   `let service: Arc<dyn Service> = Arc::new(model::Api(Arc::clone(&queues)))`.
+//!
+//! [`Hooks`] is where a service departs from common ways: how broken constraints are refused
+//! ([`Hooks::translate`]; default AWS's ValidationException), and which parameters a query request takes from its
+//! address ([`Hooks::adopt`]).
+//!
+//! # For the front door
+//! [`server::serve`] answers a request whose service, protocol and operation are known; [`server::error_response`]
+//! writes an error before that; [`server::operation_index`] and [`server::match_route`] find operations.
 
+pub mod query;
 pub mod schema;
+pub mod server;
 pub mod service;
 pub mod shape;
+pub mod validate;
+mod values;
 
-pub use schema::{Kind, Member, Schema};
-pub use service::{Answer, Operation, Protocol, Service, ServiceModel};
-pub use shape::{Opaque, ReadError, ReadShape, ShapeReader, ShapeWriter, WriteShape};
+pub use schema::{Kind, Location, Member, Schema};
+pub use service::{Answer, Hooks, Operation, Protocol, Service, ServiceModel};
+pub use shape::{Opaque, ReadError, ReadShape, Shape, ShapeReader, ShapeWriter, WriteShape, read};
+pub use validate::{Constraint, ValidationFailure};
+
+/// Takes in what `build.rs` generated: `moln_wire::api!(pub mod model);`.
+#[macro_export]
+macro_rules! api {
+    ($vis:vis mod $name:ident) => {
+        /// Types, errors, trait and model of this service, generated from its API model at build time.
+        #[allow(missing_docs, clippy::all, clippy::pedantic)] // generated: names and docs are the model's
+        $vis mod $name {
+            include!(concat!(env!("OUT_DIR"), "/api.rs"));
+        }
+    };
+}
+
+/// Boxes a service's work as an [`Answer`]. What generated code calls.
+pub fn answer<T: WriteShape + Send + 'static>(
+    work: impl Future<Output = Result<T, moln_kernel::ApiError>> + Send + 'static,
+) -> Answer {
+    Box::pin(async move { work.await.map(|output| Box::new(output) as Opaque) })
+}

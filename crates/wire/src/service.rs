@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use moln_kernel::{ApiError, Context};
 
-use crate::{Opaque, Schema, ShapeReader};
+use crate::{Opaque, Schema, ShapeReader, query::Params, schema, validate::ValidationFailure};
 
 /// A wire protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Protocol {
 }
 
 /// A service, as modelled. Generated.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ServiceModel {
     /// Name in credential scopes (`sqs`).
     pub signing_name: &'static str,
@@ -34,41 +34,93 @@ pub struct ServiceModel {
     pub service_id: &'static str,
     /// `2012-11-05`
     pub api_version: &'static str,
-    /// Before the dot of `X-Amz-Target`.
+    /// Before the dot of `X-Amz-Target`, and the service name in RPC v2 paths.
     pub target_prefix: Option<&'static str>,
     /// The XML namespace of answers.
     pub xml_namespace: Option<&'static str>,
     /// Protocols it understands; the first is the native one.
     pub protocols: &'static [Protocol],
-    /// Errors carry `x-amzn-query-error` in the JSON protocol (SQS).
+    /// Errors carry `x-amzn-query-error` in the JSON and CBOR protocols (SQS).
     pub query_compatible: bool,
-    /// Every operation of the model, by name.
+    /// Before the `#` of `__type` in its modelled errors (`com.amazonaws.sqs`); empty: the bare name is sent.
+    pub error_namespace: &'static str,
+    /// REST-XML: errors are a bare `<Error>` (S3).
+    pub bare_errors: bool,
+    /// Every operation of the model, sorted by name.
     pub operations: &'static [Operation],
+    /// Every error shape of the model, sorted by name.
+    pub errors: &'static [&'static Schema],
+}
+
+impl ServiceModel {
+    /// No operations, no names: the base of `ServiceModel { …, ..ServiceModel::NONE }`.
+    pub const NONE: Self = Self {
+        signing_name: "",
+        endpoint_prefix: "",
+        service_id: "",
+        api_version: "",
+        target_prefix: None,
+        xml_namespace: None,
+        protocols: &[],
+        query_compatible: false,
+        error_namespace: "",
+        bare_errors: false,
+        operations: &[],
+        errors: &[],
+    };
+
+    /// The error shape of this name or code.
+    pub fn error(&self, code: &str) -> Option<&'static Schema> {
+        let by_name = self.errors.binary_search_by(|shape| shape.name.cmp(code)).ok();
+        by_name.and_then(|index| self.errors.get(index)).copied().or_else(|| {
+            let has_code = |shape: &&&Schema| shape.traits.error.is_some_and(|e| e.code == Some(code));
+            self.errors.iter().find(has_code).copied()
+        })
+    }
 }
 
 /// An operation, as modelled. Generated.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Operation {
     /// `SendMessage`
     pub name: &'static str,
     /// HTTP method of the REST protocols.
     pub method: &'static str,
-    /// URI pattern of the REST protocols (`/2015-03-31/functions/{FunctionName}`).
+    /// URI pattern of the REST protocols (`/2015-03-31/functions/{FunctionName}`), with its fixed query if it has one.
     pub uri: &'static str,
     /// Status of a success.
     pub status: u16,
-    /// Input shape.
-    pub input: fn() -> &'static Schema,
-    /// Output shape.
-    pub output: fn() -> &'static Schema,
+    /// Input shape; [`schema::UNIT`] when there is none.
+    pub input: &'static Schema,
+    /// Output shape; [`schema::UNIT`] when there is none.
+    pub output: &'static Schema,
+    /// Query: whether the answer has a `<…Result>` element.
+    pub result_wrapper: bool,
     /// Whether this build of Moln implements it (the service overrides the trait's default).
     pub implemented: bool,
+}
+
+impl Operation {
+    /// `POST /`, no input, no output: the base of `Operation { …, ..Operation::new("Name") }`.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNIT,
+            output: &schema::UNIT,
+            result_wrapper: false,
+            implemented: false,
+        }
+    }
 }
 
 /// What a call comes to.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Opaque, ApiError>> + Send>>;
 
-/// A service behind the front door. Generated code implements it for every implementor of the service's own trait.
+/// A service behind the front door. Generated code implements it (`Api<T>`) for every implementor of the service's own
+/// trait.
 pub trait Service: Send + Sync + 'static {
     /// Its model.
     fn model(&self) -> &'static ServiceModel;
@@ -80,4 +132,23 @@ pub trait Service: Send + Sync + 'static {
         operation: usize,
         input: &mut dyn ShapeReader,
     ) -> Result<Answer, ApiError>;
+    /// Its ways of its own.
+    fn hooks(&self) -> &dyn Hooks;
+}
+
+/// Where a service departs from the protocols' common ways. Every generated trait demands it; most services write
+/// `impl moln_wire::Hooks for … {}` and are done.
+pub trait Hooks: Send + Sync + 'static {
+    /// How inputs that break the model's constraints are refused; `None` lets the input through (absent required
+    /// members are then empty). Default: AWS's ValidationException that tells all failures at once.
+    fn translate(&self, operation: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
+        let _ = operation;
+        Some(crate::validate::validation_exception(failures))
+    }
+
+    /// Query protocol: completes the parameters from the request's head before they are read. SQS takes `QueueUrl`
+    /// from the address a request was posted to.
+    fn adopt(&self, operation: &'static Operation, head: &http::request::Parts, params: &mut Params<'_>) {
+        let _ = (operation, head, params);
+    }
 }

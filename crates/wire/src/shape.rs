@@ -1,5 +1,8 @@
 //! How shapes read and write themselves, whatever the protocol.
 
+use bytes::Bytes;
+use moln_kernel::Timestamp;
+
 use crate::Schema;
 
 /// Why an input could not be read; becomes the protocol's SerializationException / MalformedInput.
@@ -9,33 +12,115 @@ pub struct ReadError {
     pub message: String,
 }
 
-/// Reads one value. Each protocol implements it; generated code calls it. Object safe: one copy of the code for all shapes.
+impl ReadError {
+    /// With these words.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+/// What a read comes to.
+pub type Read<T> = Result<T, ReadError>;
+
+/// Receives the members of a structure: index in [`Schema::members`], and a reader positioned on the value.
+pub type OnMember<'f> = dyn FnMut(usize, &mut dyn ShapeReader) -> Read<()> + 'f;
+/// Receives the elements of a list.
+pub type OnItem<'f> = dyn FnMut(&mut dyn ShapeReader) -> Read<()> + 'f;
+/// Receives the entries of a map.
+pub type OnEntry<'f> = dyn FnMut(String, &mut dyn ShapeReader) -> Read<()> + 'f;
+
+/// Reads one value. Each protocol implements it; generated code calls it. Object safe: one copy of the code for all
+/// shapes. A reader is positioned on a value and knows the value's schema; exactly one method may be called, once.
 pub trait ShapeReader {
     /// Calls `member` with the index in `schema.members` of each member present, positioned on its value.
     /// Unknown members are skipped, nulls are absent.
-    fn structure(
-        &mut self,
-        schema: &'static Schema,
-        member: &mut dyn FnMut(usize, &mut dyn ShapeReader) -> Result<(), ReadError>,
-    ) -> Result<(), ReadError>;
+    fn structure(&mut self, schema: &'static Schema, member: &mut OnMember<'_>) -> Read<()>;
+    /// Calls `item` for each element; nulls are left out.
+    fn list(&mut self, item: &mut OnItem<'_>) -> Read<()>;
+    /// Calls `entry` for each entry; null values are left out.
+    fn map(&mut self, entry: &mut OnEntry<'_>) -> Read<()>;
+    /// UTF-8 text.
+    fn string(&mut self) -> Read<String>;
+    /// Bytes, decoded where the protocol encodes them.
+    fn blob(&mut self) -> Read<Bytes>;
+    /// true or false.
+    fn boolean(&mut self) -> Read<bool>;
+    /// 32 bits; an error when it does not fit.
+    fn integer(&mut self) -> Read<i32>;
+    /// 64 bits; an error when it does not fit.
+    fn long(&mut self) -> Read<i64>;
+    /// 32-bit floating point, `NaN` and infinities included.
+    fn float(&mut self) -> Read<f32>;
+    /// 64-bit floating point, `NaN` and infinities included.
+    fn double(&mut self) -> Read<f64>;
+    /// A moment; before 1970 reads as 1970.
+    fn timestamp(&mut self) -> Read<Timestamp>;
+    /// Any JSON.
+    fn document(&mut self) -> Read<serde_json::Value>;
 }
 
-/// Writes one value.
-pub trait ShapeWriter {}
+/// Elements to write.
+pub type Items<'i> = dyn Iterator<Item = &'i dyn WriteShape> + 'i;
+/// Entries to write.
+pub type Entries<'i> = dyn Iterator<Item = (&'i str, &'i dyn WriteShape)> + 'i;
 
-/// A shape that can be read.
+/// Writes one value. Each protocol implements it; generated code calls it. Like a reader, a writer is positioned and
+/// knows the schema of what comes next.
+pub trait ShapeWriter {
+    /// Writes a structure: `values[n]` is the value of `schema.members[n]`; absent ones are left out.
+    fn structure(&mut self, schema: &'static Schema, values: &[&dyn WriteShape]);
+    /// Writes a union with one member set.
+    fn union(&mut self, schema: &'static Schema, index: usize, value: &dyn WriteShape);
+    /// Writes a list of `len` elements.
+    fn list(&mut self, len: usize, items: &mut Items<'_>);
+    /// Writes a map of `len` entries.
+    fn map(&mut self, len: usize, entries: &mut Entries<'_>);
+    /// Writes text.
+    fn string(&mut self, value: &str);
+    /// Writes bytes.
+    fn blob(&mut self, value: &Bytes);
+    /// Writes true or false.
+    fn boolean(&mut self, value: bool);
+    /// Writes 32 bits.
+    fn integer(&mut self, value: i32);
+    /// Writes 64 bits.
+    fn long(&mut self, value: i64);
+    /// Writes 32-bit floating point.
+    fn float(&mut self, value: f32);
+    /// Writes 64-bit floating point.
+    fn double(&mut self, value: f64);
+    /// Writes a moment.
+    fn timestamp(&mut self, value: Timestamp);
+    /// Writes any JSON.
+    fn document(&mut self, value: &serde_json::Value);
+}
+
+/// A value that can be read: generated structures, and the Rust types their members have (see `values.rs`).
 pub trait ReadShape: Sized {
-    /// Its description.
-    fn schema() -> &'static Schema;
     /// Reads itself.
-    fn read(reader: &mut dyn ShapeReader) -> Result<Self, ReadError>;
+    fn read(reader: &mut dyn ShapeReader) -> Read<Self>;
 }
 
-/// A shape that can be written.
+/// A value that can be written.
 pub trait WriteShape {
     /// Writes itself.
     fn write(&self, writer: &mut dyn ShapeWriter);
+    /// Whether there is nothing to write (`None`).
+    fn absent(&self) -> bool {
+        false
+    }
+}
+
+/// A generated structure or union: knows its own schema.
+pub trait Shape: ReadShape + WriteShape {
+    /// Its description.
+    fn schema() -> &'static Schema;
 }
 
 /// An output whose type only the service knows.
 pub type Opaque = Box<dyn WriteShape + Send>;
+
+/// Reads the value a reader stands on; the type is the place's. What generated code calls.
+pub fn read<T: ReadShape>(reader: &mut dyn ShapeReader) -> Read<T> {
+    T::read(reader)
+}

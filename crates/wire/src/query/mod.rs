@@ -1,0 +1,5 @@
+//! The query protocol: form-encoded parameters in, XML out.
+
+mod params;
+
+pub use params::{PARAMS, Params};

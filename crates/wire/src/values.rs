@@ -1,0 +1,99 @@
+//! The Rust types of members read and write themselves.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use moln_kernel::Timestamp;
+
+use crate::shape::{Read, ReadShape, ShapeReader, ShapeWriter, WriteShape};
+
+macro_rules! scalar {
+    ($($type:ty: $method:ident, |$value:ident| $pass:expr;)*) => {$(
+        impl ReadShape for $type {
+            fn read(reader: &mut dyn ShapeReader) -> Read<Self> {
+                reader.$method()
+            }
+        }
+        impl WriteShape for $type {
+            fn write(&self, writer: &mut dyn ShapeWriter) {
+                let $value = self;
+                writer.$method($pass);
+            }
+        }
+    )*};
+}
+
+scalar! {
+    String: string, |v| v;
+    Bytes: blob, |v| v;
+    bool: boolean, |v| *v;
+    i32: integer, |v| *v;
+    i64: long, |v| *v;
+    f32: float, |v| *v;
+    f64: double, |v| *v;
+    Timestamp: timestamp, |v| *v;
+    serde_json::Value: document, |v| v;
+}
+
+impl<T: ReadShape> ReadShape for Option<T> {
+    fn read(reader: &mut dyn ShapeReader) -> Read<Self> {
+        T::read(reader).map(Some)
+    }
+}
+
+impl<T: WriteShape> WriteShape for Option<T> {
+    fn write(&self, writer: &mut dyn ShapeWriter) {
+        if let Some(value) = self {
+            value.write(writer);
+        }
+    }
+    fn absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: ReadShape> ReadShape for Box<T> {
+    fn read(reader: &mut dyn ShapeReader) -> Read<Self> {
+        T::read(reader).map(Box::new)
+    }
+}
+
+impl<T: WriteShape> WriteShape for Box<T> {
+    fn write(&self, writer: &mut dyn ShapeWriter) {
+        (**self).write(writer);
+    }
+}
+
+impl<T: ReadShape> ReadShape for Vec<T> {
+    fn read(reader: &mut dyn ShapeReader) -> Read<Self> {
+        let mut items = Self::new();
+        reader.list(&mut |reader| {
+            items.push(T::read(reader)?);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+}
+
+impl<T: WriteShape> WriteShape for Vec<T> {
+    fn write(&self, writer: &mut dyn ShapeWriter) {
+        writer.list(self.len(), &mut self.iter().map(|item| item as &dyn WriteShape));
+    }
+}
+
+impl<T: ReadShape> ReadShape for BTreeMap<String, T> {
+    fn read(reader: &mut dyn ShapeReader) -> Read<Self> {
+        let mut entries = Self::new();
+        reader.map(&mut |key, reader| {
+            entries.insert(key, T::read(reader)?);
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+}
+
+impl<T: WriteShape> WriteShape for BTreeMap<String, T> {
+    fn write(&self, writer: &mut dyn ShapeWriter) {
+        writer.map(self.len(), &mut self.iter().map(|(key, value)| (key.as_str(), value as &dyn WriteShape)));
+    }
+}
