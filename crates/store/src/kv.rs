@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use crate::{Batch, KeyRange, Version};
+use crate::{Batch, KeyRange, Limits, Version};
 
 /// What a commit came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +29,18 @@ pub enum CommitError {
         /// Which precondition.
         index: u32,
     },
-    /// Over the limits of [`Limits`].
+    /// Over the limits of [`Limits`], or an empty key.
     TooLarge,
+    /// Operation `index` adds to (or raises) a value that is not a counter of eight bytes.
+    NotACounter {
+        /// Which operation.
+        index: u32,
+    },
     /// Another owner holds the lease.
     Fenced,
     /// The outcome is not known (a network engine lost its connection).
     Unknown,
-    /// The store is shutting down or not reachable: nothing was written.
+    /// The store is shutting down, not reachable, or its backlog is full: nothing was written.
     Unavailable,
     /// The disk failed; the process is about to stop.
     Fatal(Arc<str>),
@@ -57,6 +62,9 @@ impl std::fmt::Display for CommitError {
         match self {
             Self::Conflict { index } => write!(f, "conflict at precondition {index}"),
             Self::TooLarge => f.write_str("the batch is over the store's limits"),
+            Self::NotACounter { index } => {
+                write!(f, "operation {index} counts on a value that is not a counter")
+            }
             Self::Fenced => f.write_str("another owner holds the lease"),
             Self::Unknown => f.write_str("the outcome of the commit is not known"),
             Self::Unavailable => f.write_str("the store is not available"),
@@ -128,19 +136,6 @@ pub trait Snapshot: Send + Sync {
     }
     /// A page of a range.
     fn scan(&self, range: &KeyRange, how: Scan) -> Result<Page, StoreError>;
-}
-
-/// Sizes an engine accepts.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest key.
-    pub key_bytes: usize,
-    /// Longest value; larger ones go to blobs.
-    pub value_bytes: usize,
-    /// Operations in a batch.
-    pub batch_ops: usize,
-    /// Bytes in a batch.
-    pub batch_bytes: usize,
 }
 
 /// An engine.

@@ -3,7 +3,13 @@
 
 pub mod batch;
 pub mod kv;
+pub mod limits;
 pub mod memory;
+mod page;
+mod sequence;
+mod watchers;
 
 pub use batch::{Batch, KeyRange, Op, Pre, Version};
-pub use kv::{CommitError, Committed, Kv, Limits, Page, Pending, Scan, Snapshot, Store, StoreError};
+pub use kv::{CommitError, Committed, Kv, Page, Pending, Scan, Snapshot, Store, StoreError};
+pub use limits::Limits;
+pub use memory::MemoryStore;
