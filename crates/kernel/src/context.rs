@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Arn, Lineage, Timestamp, arn::BadArn, ids::Uuid, intern::intern};
 
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident) => {
@@ -39,6 +39,38 @@ text_newtype!(
     RequestId
 );
 
+impl AccountId {
+    /// The id when it is twelve digits. Shared between the contexts of a thread.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_account_id(text.as_bytes()).then(|| Self(intern(text)))
+    }
+    /// Whether it is twelve digits.
+    pub fn is_valid(&self) -> bool {
+        is_account_id(self.0.as_bytes())
+    }
+}
+
+/// Whether the text is twelve ASCII digits.
+pub(crate) fn is_account_id(text: &[u8]) -> bool {
+    text.len() == 12 && text.iter().all(u8::is_ascii_digit)
+}
+
+impl Region {
+    /// The region when it has the form of one (lower-case words and digits with hyphens between, at most 32 bytes).
+    /// Shared between the contexts of a thread.
+    pub fn parse(text: &str) -> Option<Self> {
+        let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        (text.len() <= 32 && text.split('-').all(word)).then(|| Self(intern(text)))
+    }
+}
+
+impl RequestId {
+    /// A new one: a random UUID, unique and not secret. One allocation.
+    pub fn random() -> Self {
+        Self(Uuid::random().into())
+    }
+}
+
 /// Who signed the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
@@ -57,13 +89,6 @@ pub struct Endpoint {
     pub scheme: &'static str,
     /// `Host` as the client sent it, with its port (`127.0.0.1:4566`).
     pub authority: Arc<str>,
-}
-
-/// The chain of resources a causal chain of events has passed through, oldest first (ARNs).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lineage {
-    /// One entry a hop.
-    pub hops: Vec<Arc<str>>,
 }
 
 /// Everything about a call that is not its input.
@@ -85,4 +110,57 @@ pub struct Context {
     pub endpoint: Arc<Endpoint>,
     /// The moment the request was accepted.
     pub now: Timestamp,
+}
+
+impl Context {
+    /// A context for work that no request waits for: deliveries, timers. `principal` is on whose behalf.
+    pub fn internal(
+        account: AccountId,
+        region: Region,
+        principal: Principal,
+        endpoint: Arc<Endpoint>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            account,
+            region,
+            principal,
+            request_id: RequestId::random(),
+            trace: None,
+            lineage: Lineage::default(),
+            endpoint,
+            now,
+        }
+    }
+
+    /// The name of a resource in this account and region.
+    pub fn arn(&self, service: &str, resource: &str) -> Result<Arn, BadArn> {
+        Arn::new(service, self.region.as_str(), self.account.as_str(), resource)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_and_regions_are_checked() {
+        assert_eq!(AccountId::parse("123456789012").unwrap().as_str(), "123456789012");
+        for bad in ["", "test", "12345678901", "1234567890123", "12345678901\u{b2}"] {
+            assert!(AccountId::parse(bad).is_none(), "{bad}");
+        }
+        for good in ["us-east-1", "ap-southeast-2", "us-gov-west-1", "local"] {
+            assert!(Region::parse(good).is_some(), "{good}");
+        }
+        for bad in ["", "-", "us-", "US-EAST-1", "us/east", "../..", &"a".repeat(33)] {
+            assert!(Region::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn request_ids_differ() {
+        let (a, b) = (RequestId::random(), RequestId::random());
+        assert_eq!(a.as_str().len(), 36);
+        assert_ne!(a, b);
+    }
 }

@@ -2,11 +2,19 @@
 //! ([`ApiError`]), how things are named ([`Arn`]) and where services meet ([`ports`]).
 //! The kernel knows no service and does no I/O.
 
+pub mod arn;
 pub mod clock;
 pub mod context;
 pub mod error;
+pub mod ids;
+mod intern;
+pub mod lineage;
+pub mod pagination;
 pub mod ports;
+pub mod tags;
 
+pub use arn::Arn;
 pub use clock::{Clock, ManualClock, MovableClock, SharedClock, SystemClock, Timestamp};
-pub use context::{AccountId, Context, Endpoint, Lineage, Principal, Region, RequestId};
+pub use context::{AccountId, Context, Endpoint, Principal, Region, RequestId};
 pub use error::{ApiError, Fault};
+pub use lineage::{Lineage, LoopStopped, RecursiveLoop};
