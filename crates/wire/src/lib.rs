@@ -30,10 +30,14 @@ pub mod shape;
 pub mod validate;
 mod values;
 
+pub use bytes::Bytes;
+pub use moln_kernel::{ApiError, Context, Timestamp};
+pub use serde_json::Value as Document;
+
 pub use schema::{Kind, Location, Member, Schema};
 pub use service::{Answer, Hooks, Operation, Protocol, Service, ServiceModel};
 pub use shape::{Opaque, ReadError, ReadShape, Shape, ShapeReader, ShapeWriter, WriteShape, read};
-pub use validate::{Constraint, ValidationFailure};
+pub use validate::{Constraint, ValidationFailure, accept};
 
 /// Takes in what `build.rs` generated: `moln_wire::api!(pub mod model);`.
 #[macro_export]
@@ -49,7 +53,16 @@ macro_rules! api {
 
 /// Boxes a service's work as an [`Answer`]. What generated code calls.
 pub fn answer<T: WriteShape + Send + 'static>(
-    work: impl Future<Output = Result<T, moln_kernel::ApiError>> + Send + 'static,
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Answer {
     Box::pin(async move { work.await.map(|output| Box::new(output) as Opaque) })
+}
+
+/// A modelled error, with its status, fault and query code. What generated constructors call.
+pub fn modelled(shape: &'static Schema, message: String) -> ApiError {
+    let error = ApiError::sender(shape.name, message);
+    let Some(traits) = shape.traits.error else { return error };
+    let fault = if traits.sender { moln_kernel::Fault::Sender } else { moln_kernel::Fault::Receiver };
+    let query_code = traits.code.filter(|code| *code != shape.name).map(std::borrow::Cow::Borrowed);
+    ApiError { status: traits.status, fault, query_code, ..error }
 }

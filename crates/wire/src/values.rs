@@ -97,3 +97,10 @@ impl<T: WriteShape> WriteShape for BTreeMap<String, T> {
         writer.map(self.len(), &mut self.iter().map(|(key, value)| (key.as_str(), value as &dyn WriteShape)));
     }
 }
+
+/// The output of an operation that has none.
+impl WriteShape for () {
+    fn write(&self, writer: &mut dyn ShapeWriter) {
+        writer.structure(&crate::schema::UNIT, &[]);
+    }
+}

@@ -1,1 +1,3 @@
 //! To be written.
+
+moln_wire::api!(pub mod model);
