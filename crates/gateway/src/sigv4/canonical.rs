@@ -63,7 +63,8 @@ impl Canonical<'_> {
                 out.push(',');
             }
             first = false;
-            let text = value.to_str().map_or_else(|_| String::from_utf8_lossy(value.as_bytes()), Cow::Borrowed);
+            let text =
+                value.to_str().map_or_else(|_| String::from_utf8_lossy(value.as_bytes()), Cow::Borrowed);
             collapse(out, &text);
         }
         if first

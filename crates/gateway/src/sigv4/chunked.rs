@@ -194,8 +194,13 @@ impl ChunkDecoder {
         if size.is_empty() || size.len() > 16 || !size.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(ChunkError::Malformed("a chunk's size is not a hexadecimal number"));
         }
-        let size = u64::from_str_radix(size, 16).map_err(|_| ChunkError::Malformed("a chunk's size is too large"))?;
-        extensions.split(';').find_map(|e| e.trim().strip_prefix("chunk-signature=")).unwrap_or_default().clone_into(&mut self.signature);
+        let size = u64::from_str_radix(size, 16)
+            .map_err(|_| ChunkError::Malformed("a chunk's size is too large"))?;
+        extensions
+            .split(';')
+            .find_map(|e| e.trim().strip_prefix("chunk-signature="))
+            .unwrap_or_default()
+            .clone_into(&mut self.signature);
         self.seen = self.seen.saturating_add(size);
         if self.expected.is_some_and(|expected| self.seen > expected) {
             return Err(ChunkError::Length);
@@ -221,7 +226,11 @@ impl ChunkDecoder {
         if line.is_empty() {
             self.state = State::Done;
             // Trailers that nobody signed must not be believed where signatures are asked for.
-            return if self.chain.is_some() && !self.trailers.is_empty() { Err(ChunkError::Signature) } else { Ok(()) };
+            return if self.chain.is_some() && !self.trailers.is_empty() {
+                Err(ChunkError::Signature)
+            } else {
+                Ok(())
+            };
         }
         let (name, value) = line.split_once(':').ok_or(ChunkError::Malformed("a trailer without a colon"))?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
@@ -245,7 +254,11 @@ impl ChunkDecoder {
     /// The next line without its end.
     fn line(&mut self) -> Result<Option<String>, ChunkError> {
         let Some(end) = self.buffer.windows(2).take(MAX_LINE).position(|pair| pair == b"\r\n") else {
-            return if self.buffer.len() > MAX_LINE { Err(ChunkError::Malformed("a line is too long")) } else { Ok(None) };
+            return if self.buffer.len() > MAX_LINE {
+                Err(ChunkError::Malformed("a line is too long"))
+            } else {
+                Ok(None)
+            };
         };
         let line = self.buffer.split_to(end);
         self.buffer.advance(2);

@@ -85,7 +85,9 @@ fn signed_trailers_are_checked_and_unsigned_ones_refused() {
     hash.update("x-amz-checksum-crc32c:sOO8/Q==\n");
     let text = signer.text("AWS4-HMAC-SHA256-TRAILER", &[&hex_of(hash)]);
     let trailer = crate::sigv4::encode::hex(&signer.key.clone().chain_update(text).finalize().into_bytes());
-    let start = format!("5;chunk-signature={first}\r\nhello\r\n0;chunk-signature={last}\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n");
+    let start = format!(
+        "5;chunk-signature={first}\r\nhello\r\n0;chunk-signature={last}\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n"
+    );
     let good = format!("{start}x-amz-trailer-signature:{trailer}\r\n\r\n");
     let (data, trailers) = decode_all(good.as_bytes(), Some(chain.clone()), Some(5)).unwrap();
     assert_eq!((&data[..], trailers.len()), (&b"hello"[..], 1));

@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn dates_round_trip() {
-        for seconds in [0, 68_169_600, 951_782_400, 1_440_938_160, 1_709_164_800, 1_795_000_000, 4_102_444_799] {
+        for seconds in
+            [0, 68_169_600, 951_782_400, 1_440_938_160, 1_709_164_800, 1_795_000_000, 4_102_444_799]
+        {
             let at = Timestamp(seconds * 1_000);
             assert_eq!(parse_amz_date(&amz_date(at)), Some(at), "{}", amz_date(at));
         }
@@ -90,7 +92,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["", "20150830", "20151330T000000Z", "20150830T240000Z", "2015083xT000000Z", "20150830T123600+"] {
+        for bad in
+            ["", "20150830", "20151330T000000Z", "20150830T240000Z", "2015083xT000000Z", "20150830T123600+"]
+        {
             assert_eq!(parse_amz_date(bad), None, "{bad}");
             assert_eq!(parse_date_header(bad), None, "{bad}");
         }

@@ -62,7 +62,9 @@ impl Failure {
                 "Request is missing Authentication Token".into(),
             ),
             Self::Incomplete(words) => ("IncompleteSignature", "IncompleteSignatureException", words.into()),
-            Self::UnknownKey | Self::BadToken => ("InvalidClientTokenId", "UnrecognizedClientException", INVALID.into()),
+            Self::UnknownKey | Self::BadToken => {
+                ("InvalidClientTokenId", "UnrecognizedClientException", INVALID.into())
+            }
             Self::Mismatch | Self::ContentMismatch => {
                 ("SignatureDoesNotMatch", "InvalidSignatureException", MISMATCH.into())
             }

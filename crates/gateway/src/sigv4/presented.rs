@@ -73,7 +73,9 @@ impl<'a> Presented<'a> {
                 _ => {}
             }
         }
-        let (Some(credential), Some(signed_headers), Some(signature)) = (credential, signed_headers, signature) else {
+        let (Some(credential), Some(signed_headers), Some(signature)) =
+            (credential, signed_headers, signature)
+        else {
             let mut words = String::new();
             for (name, there) in [
                 ("Credential", credential.is_some()),
@@ -226,7 +228,10 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert!(words("AWS4-HMAC-SHA256 Credential=x/1/2/3/4").contains("'Signature'"));
-        assert!(words("AWS4-HMAC-SHA256 Credential=x/1/2, SignedHeaders=h, Signature=s").contains("5 slash-delimited"));
+        assert!(
+            words("AWS4-HMAC-SHA256 Credential=x/1/2, SignedHeaders=h, Signature=s")
+                .contains("5 slash-delimited")
+        );
         assert!(words("AWS4-ECDSA-P256-SHA256 Credential=x").contains("algorithm"));
         assert!(words("AWS AKID:sig").contains("algorithm"));
         assert_eq!(header("Bearer token"), Ok(None));

@@ -40,7 +40,14 @@ impl Signer {
 }
 
 /// Adds `X-Amz-Date` and `Authorization` to the headers, which must hold `Host`. Signs every header that is there.
-pub fn sign(signer: &Signer, method: &Method, uri: &Uri, headers: &mut HeaderMap, body: &[u8], now: Timestamp) {
+pub fn sign(
+    signer: &Signer,
+    method: &Method,
+    uri: &Uri,
+    headers: &mut HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) {
     let date = amz_date(now);
     if let Ok(value) = HeaderValue::from_str(&date) {
         headers.insert("x-amz-date", value);
@@ -71,7 +78,14 @@ pub fn sign(signer: &Signer, method: &Method, uri: &Uri, headers: &mut HeaderMap
 }
 
 /// The path and query of a presigned request with an empty body that lives for `expires` seconds.
-pub fn presign(signer: &Signer, method: &Method, host: &str, target: &str, expires: i64, now: Timestamp) -> String {
+pub fn presign(
+    signer: &Signer,
+    method: &Method,
+    host: &str,
+    target: &str,
+    expires: i64,
+    now: Timestamp,
+) -> String {
     let date = amz_date(now);
     let credential = percent_encode(&format!("{}/{}", signer.access_key, signer.scope(&date)));
     let join = if target.contains('?') { '&' } else { '?' };

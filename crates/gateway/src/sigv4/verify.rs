@@ -5,12 +5,15 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use hmac::Mac;
 use http::{HeaderMap, request::Parts};
-use moln_kernel::{AccountId, Principal, Timestamp, ports::{Credential, Credentials}};
+use moln_kernel::{
+    AccountId, Principal, Timestamp,
+    ports::{Credential, Credentials},
+};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ALGORITHM, ChunkChain, EMPTY_SHA256, Failure, Form, MAX_EXPIRES_SECONDS, MAX_SKEW_SECONDS, Presented, TERMINATOR,
-    UNSIGNED_PAYLOAD, amz_date,
+    ALGORITHM, ChunkChain, EMPTY_SHA256, Failure, Form, MAX_EXPIRES_SECONDS, MAX_SKEW_SECONDS, Presented,
+    TERMINATOR, UNSIGNED_PAYLOAD, amz_date,
     canonical::Canonical,
     date::{parse_amz_date, parse_date_header},
     encode::{hex, hex_into, unhex32},
@@ -91,12 +94,19 @@ impl Verifier {
 
     /// When it was signed; an error when that is too far from now.
     #[expect(clippy::unused_self, reason = "reads as a part of the verifier")]
-    fn moment(&self, claims: &Presented<'_>, headers: &HeaderMap, now: Timestamp) -> Result<Timestamp, Failure> {
+    fn moment(
+        &self,
+        claims: &Presented<'_>,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Timestamp, Failure> {
         let at = match claims.form {
             Form::Presigned => claims.timestamp.as_deref().and_then(parse_amz_date),
             Form::Header => match headers.get("x-amz-date") {
                 Some(date) => date.to_str().ok().and_then(parse_amz_date),
-                None => headers.get(http::header::DATE).and_then(|d| d.to_str().ok()).and_then(parse_date_header),
+                None => {
+                    headers.get(http::header::DATE).and_then(|d| d.to_str().ok()).and_then(parse_date_header)
+                }
             },
         };
         let Some(at) = at else {
@@ -135,8 +145,8 @@ fn expires(claims: &Presented<'_>) -> Result<u64, Failure> {
     };
     let seconds: i64 =
         text.parse().map_err(|_| Failure::BadExpires("X-Amz-Expires should be a number".to_owned()))?;
-    let seconds =
-        u64::try_from(seconds).map_err(|_| Failure::BadExpires("X-Amz-Expires must be non-negative".to_owned()))?;
+    let seconds = u64::try_from(seconds)
+        .map_err(|_| Failure::BadExpires("X-Amz-Expires must be non-negative".to_owned()))?;
     if seconds > MAX_EXPIRES_SECONDS {
         let words = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be \
                      less than 604800 seconds";
@@ -182,21 +192,32 @@ fn token_fits(claims: &Presented<'_>, credential: &Credential, headers: &HeaderM
 fn headers_are_signed(claims: &Presented<'_>, headers: &HeaderMap) -> Result<(), Failure> {
     let signed = |name: &str| claims.signed_headers.split(';').any(|known| known == name);
     if !signed("host") {
-        return Err(Failure::Incomplete("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".into()));
+        return Err(Failure::Incomplete(
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".into(),
+        ));
     }
     for name in headers.keys() {
         let name = name.as_str();
         // What is judged on its own, and what says nothing about the request.
-        let apart = matches!(name, "x-amz-content-sha256" | "x-amz-date" | "x-amz-security-token" | "x-amz-user-agent");
+        let apart = matches!(
+            name,
+            "x-amz-content-sha256" | "x-amz-date" | "x-amz-security-token" | "x-amz-user-agent"
+        );
         if name.starts_with("x-amz-") && !apart && !signed(name) {
-            return Err(Failure::Incomplete(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
+            return Err(Failure::Incomplete(format!(
+                "'{name}' must be a 'SignedHeader' in the AWS Authorization."
+            )));
         }
     }
     Ok(())
 }
 
 /// The payload line of the canonical request, after the body was found to be what it says.
-fn payload<'a>(claims: &Presented<'_>, headers: &'a HeaderMap, body: &Bytes) -> Result<Cow<'a, str>, Failure> {
+fn payload<'a>(
+    claims: &Presented<'_>,
+    headers: &'a HeaderMap,
+    body: &Bytes,
+) -> Result<Cow<'a, str>, Failure> {
     let hash = || {
         if body.is_empty() { Cow::Borrowed(EMPTY_SHA256) } else { Cow::Owned(hex(&Sha256::digest(body))) }
     };
@@ -204,7 +225,11 @@ fn payload<'a>(claims: &Presented<'_>, headers: &'a HeaderMap, body: &Bytes) -> 
         Some(Ok(named)) if named == UNSIGNED_PAYLOAD || named.starts_with("STREAMING-") => Ok(named.into()),
         Some(Ok(claimed)) => {
             let actual = hash();
-            if claimed.eq_ignore_ascii_case(&actual) { Ok(claimed.into()) } else { Err(Failure::ContentMismatch) }
+            if claimed.eq_ignore_ascii_case(&actual) {
+                Ok(claimed.into())
+            } else {
+                Err(Failure::ContentMismatch)
+            }
         }
         Some(Err(_)) => Err(Failure::ContentMismatch),
         None if claims.form == Form::Presigned && claims.service == "s3" => Ok(UNSIGNED_PAYLOAD.into()),

@@ -1,0 +1,195 @@
+//! Bodies: how requests' are taken in, and what responses' are.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::{sync::mpsc, time::Instant};
+
+/// A response's body: whole, or a stream from another task (backups).
+#[derive(Debug)]
+pub enum Body {
+    /// Everything at once.
+    Whole(Bytes),
+    /// Pieces as they come. An error cuts the connection, so that the client sees that something is missing.
+    Stream(mpsc::Receiver<Result<Bytes, std::io::Error>>),
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|p| p.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// How long a client may take to send a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Longest silence between two pieces.
+    pub silence: Duration,
+    /// Least average rate in bytes a second, once `silence` has passed.
+    pub bytes_per_second: u64,
+}
+
+/// Why a body could not be taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// Longer than the limit.
+    TooLarge,
+    /// Slower than its [`Pace`].
+    TooSlow,
+    /// The connection ended before the body did, or broke its framing.
+    Truncated,
+}
+
+/// Takes a body in, at most `limit` bytes. One piece is not copied.
+pub async fn collect<B>(mut body: B, limit: usize, pace: Pace) -> Result<Bytes, BodyError>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let announced = body.size_hint();
+    if announced.lower() > limit as u64 {
+        drain(body, limit as u64).await;
+        return Err(BodyError::TooLarge);
+    }
+    let Some(first) = piece(&mut body, pace.silence).await? else { return Ok(Bytes::new()) };
+    if first.len() <= limit && body.is_end_stream() {
+        return Ok(first);
+    }
+    let started = Instant::now();
+    let expected = usize::try_from(announced.lower()).unwrap_or(limit).min(1 << 20);
+    let mut whole = BytesMut::with_capacity(expected.max(first.len() * 2).min(limit));
+    let mut next = Some(first);
+    while let Some(bytes) = next {
+        if whole.len() + bytes.len() > limit {
+            drain(body, limit as u64).await;
+            return Err(BodyError::TooLarge);
+        }
+        whole.extend_from_slice(&bytes);
+        let allowed = Duration::from_secs(whole.len() as u64 / pace.bytes_per_second.max(1));
+        if started.elapsed() > pace.silence + allowed {
+            return Err(BodyError::TooSlow);
+        }
+        next = piece(&mut body, pace.silence).await?;
+    }
+    Ok(whole.freeze())
+}
+
+/// The next data of a body. The timer is made only when the data is not there yet.
+async fn piece<B>(body: &mut B, silence: Duration) -> Result<Option<Bytes>, BodyError>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    loop {
+        let next = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+        match tokio::time::timeout(silence, next).await {
+            Err(_) => return Err(BodyError::TooSlow),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(BodyError::Truncated),
+            Ok(Some(Ok(frame))) => {
+                // Trailers carry nothing we read.
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// Reads on for a moment, so that a client that writes before it reads gets to see the refusal.
+async fn drain<B>(mut body: B, most: u64)
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let reading = async {
+        let mut left = most;
+        while let Ok(Some(bytes)) = piece(&mut body, Duration::from_secs(1)).await {
+            left = left.saturating_sub(bytes.len() as u64);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Over or not, the refusal is sent.
+    let _ = tokio::time::timeout(Duration::from_secs(2), reading).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace { silence: Duration::from_secs(30), bytes_per_second: 1_024 };
+
+    fn stream(pieces: &[&'static [u8]]) -> Body {
+        let (tx, rx) = mpsc::channel(64);
+        for piece in pieces {
+            tx.try_send(Ok(Bytes::from_static(piece))).unwrap();
+        }
+        Body::Stream(rx)
+    }
+
+    #[tokio::test]
+    async fn whole_and_pieces() {
+        let whole = Bytes::from_static(b"hello");
+        let got = collect(Body::Whole(whole.clone()), 5, PACE).await.unwrap();
+        assert_eq!(got.as_ptr(), whole.as_ptr(), "one piece is not copied");
+        assert_eq!(collect(stream(&[b"he", b"", b"llo"]), 5, PACE).await.unwrap(), whole);
+        assert_eq!(collect(stream(&[b"he", b"llo!"]), 5, PACE).await, Err(BodyError::TooLarge));
+        assert_eq!(
+            collect(Body::Whole(Bytes::from_static(b"hello!")), 5, PACE).await,
+            Err(BodyError::TooLarge)
+        );
+        assert_eq!(collect(Body::Whole(Bytes::new()), 0, PACE).await.unwrap(), "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_and_trickle_end() {
+        let (_tx, rx) = mpsc::channel(1);
+        assert_eq!(collect(Body::Stream(rx), 5, PACE).await, Err(BodyError::TooSlow));
+        let (tx, rx) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while tx.send(Ok(Bytes::from_static(b"x"))).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        });
+        let begun = Instant::now();
+        assert_eq!(collect(Body::Stream(rx), 1_000, PACE).await, Err(BodyError::TooSlow));
+        assert!(begun.elapsed() < Duration::from_secs(40));
+    }
+
+    #[tokio::test]
+    async fn an_error_is_a_truncation() {
+        let (tx, rx) = mpsc::channel(2);
+        tx.try_send(Ok(Bytes::from_static(b"x"))).unwrap();
+        tx.try_send(Err(std::io::Error::other("cut"))).unwrap();
+        assert_eq!(collect(Body::Stream(rx), 5, PACE).await, Err(BodyError::Truncated));
+    }
+}

@@ -1,0 +1,116 @@
+//! Who calls, for which account and region, and whether they are let in.
+
+use std::{cell::RefCell, sync::Arc};
+
+use bytes::Bytes;
+use http::request::Parts;
+use moln_kernel::{AccountId, Endpoint, Principal, Region, Timestamp};
+
+use crate::sigv4::{ChunkChain, Failure, Presented, Verifier};
+
+/// Whom a listener lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone; signatures are verified only when the key is known. For loopback.
+    Development,
+    /// Only requests with a good signature by a known key.
+    Required,
+}
+
+/// A caller that was let in.
+#[derive(Clone)]
+pub struct Identity {
+    /// Whose state is addressed.
+    pub account: AccountId,
+    /// Who calls.
+    pub principal: Principal,
+    /// Verifies the body's chunks, when it comes in signed ones.
+    pub chain: Option<ChunkChain>,
+    /// Whether a signature was verified.
+    pub verified: bool,
+}
+
+/// The rules by which callers are let in.
+#[derive(Clone)]
+pub struct Doorkeeper {
+    /// Judges signatures.
+    pub verifier: Verifier,
+    /// The account of keys that name none.
+    pub account: AccountId,
+    /// The region of requests that name none.
+    pub region: Region,
+}
+
+impl Doorkeeper {
+    /// Lets the request in or not. `claims`: what [`Presented::read`] found.
+    pub fn admit(
+        &self,
+        access: Access,
+        claims: Result<Option<&Presented<'_>>, &Failure>,
+        head: &Parts,
+        body: &Bytes,
+        service: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Identity, Failure> {
+        let claims = match (claims, access) {
+            (Ok(Some(claims)), _) => claims,
+            (Ok(None), Access::Required) => return Err(Failure::Missing),
+            (Err(failure), Access::Required) => return Err(failure.clone()),
+            (Ok(None) | Err(_), Access::Development) => {
+                return Ok(self.unverified(self.account.clone(), Principal::Anonymous));
+            }
+        };
+        if let Some(credential) = self.verifier.find(&claims.access_key) {
+            let verified = self.verifier.verify(claims, &credential, head, body, service, now)?;
+            return Ok(Identity {
+                account: verified.account,
+                principal: verified.principal,
+                chain: verified.chain,
+                verified: true,
+            });
+        }
+        match access {
+            Access::Required => Err(Failure::UnknownKey),
+            Access::Development => {
+                // Twelve digits as key id name the account; anything else (`test`) is the default one.
+                let account = AccountId::parse(&claims.access_key).unwrap_or_else(|| self.account.clone());
+                Ok(self.unverified(account.clone(), Principal::Account(account)))
+            }
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as a decision of the doorkeeper")]
+    fn unverified(&self, account: AccountId, principal: Principal) -> Identity {
+        Identity { account, principal, chain: None, verified: false }
+    }
+
+    /// The region: of the signature, else of the host, else the default.
+    pub fn region(&self, claims: Option<&Presented<'_>>, host: Option<&str>) -> Region {
+        claims
+            .and_then(|claims| Region::parse(&claims.region))
+            .or_else(|| host.and_then(Region::parse))
+            .unwrap_or_else(|| self.region.clone())
+    }
+}
+
+/// Endpoints kept a thread: clients use few names for us.
+const KEPT: usize = 16;
+
+thread_local! {
+    static ENDPOINTS: RefCell<Vec<Arc<Endpoint>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The client's view of our address, shared between the requests of a thread.
+pub fn endpoint(scheme: &'static str, authority: &str) -> Arc<Endpoint> {
+    ENDPOINTS.with_borrow_mut(|kept| {
+        if let Some(known) = kept.iter().find(|e| &*e.authority == authority && e.scheme == scheme) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(Endpoint { scheme, authority: authority.into() });
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push(Arc::clone(&new));
+        new
+    })
+}

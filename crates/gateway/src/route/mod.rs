@@ -1,0 +1,351 @@
+//! Which service, protocol and operation a request is for.
+//!
+//! Known from the services' models: `X-Amz-Target`, RPC v2 paths, the credential scope, the host, the query protocol's
+//! `Action`, REST routes. What models cannot tell (a service's older host names, paths without any other mark) a
+//! [`Registration`] adds. Routing happens in two steps, since the limit of a body depends on the service, and the
+//! operation may stand in the body: [`Router::service`] then [`Router::operation`].
+
+mod action;
+mod host;
+
+use std::{collections::HashMap, sync::Arc};
+
+use http::{Method, request::Parts};
+use moln_kernel::ApiError;
+use moln_wire::{
+    Protocol, Service, ServiceModel,
+    server::{match_route, operation_index},
+};
+
+use crate::sigv4::Presented;
+pub use host::{HostName, without_port};
+
+/// Default limit of a request's body: every AWS service without streaming stays under it (Lambda's 6 MB, `DynamoDB`'s
+/// 16 MB batches).
+pub const DEFAULT_BODY_LIMIT: usize = 16 << 20;
+
+/// A service with what its model does not tell.
+pub struct Registration {
+    service: Arc<dyn Service>,
+    aliases: &'static [&'static str],
+    claims: fn(&Parts) -> bool,
+    body_limit: usize,
+}
+
+impl Registration {
+    /// A service that is found by its model alone.
+    pub fn new(service: Arc<dyn Service>) -> Self {
+        Self { service, aliases: &[], claims: |_| false, body_limit: DEFAULT_BODY_LIMIT }
+    }
+    /// Further names it has in hosts (`queue` for SQS).
+    pub fn aliases(mut self, names: &'static [&'static str]) -> Self {
+        self.aliases = names;
+        self
+    }
+    /// Tells requests that are its own by their path, when nothing else names a service.
+    pub fn claims(mut self, claims: fn(&Parts) -> bool) -> Self {
+        self.claims = claims;
+        self
+    }
+    /// The longest body in bytes; a longer one is refused with 413 before it is read.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+}
+
+/// Finds services and operations.
+pub struct Router {
+    services: Vec<Registration>,
+    by_target: HashMap<&'static str, usize>,
+    hosts: Vec<(String, usize)>,
+}
+
+/// What the head of a request tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Addressed<'a> {
+    /// The service's number.
+    pub service: Option<usize>,
+    /// The region of the host, when it names one.
+    pub region: Option<&'a str>,
+    /// How the operation is named.
+    mark: Mark<'a>,
+}
+
+/// How a request names its operation.
+#[derive(Clone, Copy, Debug, Default)]
+enum Mark<'a> {
+    /// `X-Amz-Target: Prefix.Operation`.
+    Target(&'a str),
+    /// `smithy-protocol: rpc-v2-cbor`, `/service/S/operation/O`.
+    Cbor(&'a str),
+    /// In `Action`, or by method and path.
+    #[default]
+    Elsewhere,
+}
+
+/// A request that knows where it goes.
+#[derive(Debug)]
+pub struct Routed {
+    /// The service's number.
+    pub service: usize,
+    /// How it speaks.
+    pub protocol: Protocol,
+    /// Index in the model's operations.
+    pub operation: usize,
+}
+
+/// A request nobody answers.
+#[derive(Debug)]
+pub enum Lost {
+    /// Answered with an error in a protocol's form.
+    Error(Protocol, Option<&'static ServiceModel>, ApiError),
+    /// AWS's bare `<UnknownOperationException/>`, 404: nothing says which protocol the client speaks.
+    UnknownOperation,
+}
+
+impl Router {
+    /// A router for these services. Where two have the same name, the first one has it.
+    pub fn new(services: Vec<Registration>) -> Self {
+        let mut by_target = HashMap::new();
+        let mut hosts = Vec::new();
+        for (index, entry) in services.iter().enumerate() {
+            let model = entry.service.model();
+            if let Some(prefix) = model.target_prefix {
+                by_target.entry(prefix).or_insert(index);
+            }
+            for name in [model.endpoint_prefix, model.signing_name].iter().chain(entry.aliases) {
+                if !hosts.iter().any(|(known, _)| known == name) {
+                    hosts.push(((*name).to_owned(), index));
+                }
+            }
+        }
+        hosts.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        Self { services, by_target, hosts }
+    }
+
+    /// The services' models, in the order of their numbers.
+    pub fn models(&self) -> impl Iterator<Item = &'static ServiceModel> {
+        self.services.iter().map(|entry| entry.service.model())
+    }
+
+    /// The service of this number.
+    pub fn get(&self, number: usize) -> Option<&Arc<dyn Service>> {
+        self.services.get(number).map(|entry| &entry.service)
+    }
+
+    /// The longest body the service takes, in bytes.
+    pub fn body_limit(&self, service: Option<usize>) -> usize {
+        service
+            .and_then(|number| self.services.get(number))
+            .map_or(DEFAULT_BODY_LIMIT, |entry| entry.body_limit)
+    }
+
+    /// What the head tells.
+    pub fn service<'a>(
+        &self,
+        head: &'a Parts,
+        authority: &'a str,
+        signed: Option<&Presented<'_>>,
+    ) -> Addressed<'a> {
+        let host = HostName::parse(authority, &self.hosts);
+        let region = host.region;
+        if let Some(target) = head.headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
+            let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
+            let service = self.by_target.get(prefix).copied();
+            return Addressed { service, region, mark: Mark::Target(operation) };
+        }
+        if head.headers.get("smithy-protocol").is_some_and(|value| value == "rpc-v2-cbor")
+            && let Some((name, operation)) = rpc_path(head.uri.path())
+        {
+            let service = self.by_target.get(name).copied();
+            return Addressed { service, region, mark: Mark::Cbor(operation) };
+        }
+        let scope = signed.and_then(|claims| self.by_scope(&claims.service, host.service));
+        // A signed request for a service that is not here must not fall to the one whose path it resembles.
+        let service = match signed {
+            Some(_) => scope.or(host.service),
+            None => host.service.or_else(|| self.services.iter().position(|entry| (entry.claims)(head))),
+        };
+        Addressed { service, region, mark: Mark::Elsewhere }
+    }
+
+    /// The protocol a request seems to speak, for errors before its operation is known.
+    pub fn guess(&self, addressed: &Addressed<'_>, head: &Parts, body: &[u8]) -> Protocol {
+        let query = head.uri.query().unwrap_or_default();
+        match addressed.mark {
+            Mark::Target(_) if action::content_type(&head.headers) == Some("application/x-amz-json-1.1") => {
+                Protocol::Json11
+            }
+            Mark::Target(_) => Protocol::Json10,
+            Mark::Cbor(_) => Protocol::RpcV2Cbor,
+            Mark::Elsewhere => {
+                let model = addressed.service.and_then(|service| self.model(service));
+                let has_action =
+                    [query.as_bytes(), body].iter().any(|raw| action::form_value(raw, "Action").is_some());
+                let rest = |p: &&Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
+                let by_route = model.and_then(|model| model.protocols.iter().find(rest));
+                if has_action || action::is_form(&head.headers) {
+                    Protocol::Query
+                } else {
+                    by_route.copied().unwrap_or(Protocol::Query)
+                }
+            }
+        }
+    }
+
+    /// Several services may share a signing name; the host decides between them, else the first.
+    fn by_scope(&self, scope: &str, host: Option<usize>) -> Option<usize> {
+        let has = |number: &usize| {
+            self.services.get(*number).is_some_and(|s| s.service.model().signing_name == scope)
+        };
+        host.filter(has).or_else(|| (0..self.services.len()).find(has))
+    }
+
+    /// The operation, once the body is there.
+    pub fn operation(
+        &self,
+        addressed: &Addressed<'_>,
+        head: &Parts,
+        body: &[u8],
+        signed: Option<&Presented<'_>>,
+    ) -> Result<Routed, Lost> {
+        match addressed.mark {
+            Mark::Target(operation) => self.by_target(addressed.service, operation, head),
+            Mark::Cbor(operation) => match addressed.service {
+                None => Err(no_service(
+                    Protocol::RpcV2Cbor,
+                    rpc_path(head.uri.path()).map_or("", |(name, _)| name),
+                )),
+                Some(service) => self.named(service, Protocol::RpcV2Cbor, operation),
+            },
+            Mark::Elsewhere => self.by_action_or_route(addressed.service, head, body, signed),
+        }
+    }
+
+    fn by_target(&self, service: Option<usize>, operation: &str, head: &Parts) -> Result<Routed, Lost> {
+        let protocol = match action::content_type(&head.headers) {
+            Some("application/x-amz-json-1.1") => Protocol::Json11,
+            Some("application/x-amz-json-1.0" | "application/json") | None => Protocol::Json10,
+            Some(_) => return Err(Lost::UnknownOperation),
+        };
+        let Some(service) = service else {
+            let target =
+                head.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+            return Err(no_service(protocol, target.split('.').next().unwrap_or_default()));
+        };
+        // Clients that send the other JSON version are answered in the service's own.
+        let own = |p: &&Protocol| matches!(p, Protocol::Json10 | Protocol::Json11);
+        let protocols = self.model(service).map_or(&[][..], |model| model.protocols);
+        let protocol =
+            if protocols.contains(&protocol) { Some(&protocol) } else { protocols.iter().find(own) };
+        match protocol {
+            Some(protocol) => self.named(service, *protocol, operation),
+            None => Err(Lost::UnknownOperation),
+        }
+    }
+
+    fn by_action_or_route(
+        &self,
+        service: Option<usize>,
+        head: &Parts,
+        body: &[u8],
+        signed: Option<&Presented<'_>>,
+    ) -> Result<Routed, Lost> {
+        let query = head.uri.query().unwrap_or_default();
+        let form = if action::is_form(&head.headers) { body } else { &[] };
+        let find =
+            |name| action::form_value(query.as_bytes(), name).or_else(|| action::form_value(form, name));
+        let query_like = head.method == Method::GET || head.method == Method::POST;
+        if let Some(action) = find("Action").filter(|_| query_like) {
+            let service = service.or_else(|| self.by_version(&action, find("Version").as_deref()));
+            return match service {
+                Some(service) if self.speaks(service, Protocol::Query) => {
+                    self.named(service, Protocol::Query, &action)
+                }
+                // A REST service that happens to have a parameter named Action.
+                Some(service) => self.by_route(service, head),
+                None => Err(no_service(Protocol::Query, signed.map_or("", |claims| &claims.service))),
+            };
+        }
+        match service {
+            Some(service) => self.by_route(service, head),
+            None => match signed {
+                Some(claims) => Err(no_service(Protocol::RestJson, &claims.service)),
+                None => Err(Lost::UnknownOperation),
+            },
+        }
+    }
+
+    /// An unsigned query without a service's host: the one that has this action in this version.
+    fn by_version(&self, action: &str, version: Option<&str>) -> Option<usize> {
+        self.services.iter().position(|entry| {
+            let model = entry.service.model();
+            version.is_none_or(|version| version == model.api_version)
+                && model.protocols.contains(&Protocol::Query)
+                && operation_index(model, action).is_some()
+        })
+    }
+
+    fn by_route(&self, service: usize, head: &Parts) -> Result<Routed, Lost> {
+        let Some(model) = self.model(service) else { return Err(Lost::UnknownOperation) };
+        let rest = |p: &&Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
+        let Some(protocol) = model.protocols.iter().find(rest) else { return Err(Lost::UnknownOperation) };
+        match match_route(model, head.method.as_str(), head.uri.path(), head.uri.query()) {
+            Some((operation, _)) => Ok(Routed { service, protocol: *protocol, operation }),
+            None => {
+                let error = ApiError::sender("UnknownOperationException", "").with_status(404);
+                Err(Lost::Error(*protocol, Some(model), error))
+            }
+        }
+    }
+
+    fn named(&self, service: usize, protocol: Protocol, operation: &str) -> Result<Routed, Lost> {
+        let Some(model) = self.model(service) else { return Err(Lost::UnknownOperation) };
+        if !model.protocols.contains(&protocol) {
+            return Err(Lost::UnknownOperation);
+        }
+        match operation_index(model, operation) {
+            Some(operation) => Ok(Routed { service, protocol, operation }),
+            None => Err(Lost::Error(protocol, Some(model), unknown_operation(protocol, operation))),
+        }
+    }
+
+    fn model(&self, service: usize) -> Option<&'static ServiceModel> {
+        self.services.get(service).map(|entry| entry.service.model())
+    }
+
+    fn speaks(&self, service: usize, protocol: Protocol) -> bool {
+        self.model(service).is_some_and(|model| model.protocols.contains(&protocol))
+    }
+}
+
+fn unknown_operation(protocol: Protocol, operation: &str) -> ApiError {
+    if protocol == Protocol::Query {
+        let shown: String = operation.chars().take(200).collect();
+        return ApiError::sender(
+            "InvalidAction",
+            format!("The action {shown} is not valid for this endpoint."),
+        );
+    }
+    // AWS answers 400 without a message for JSON, 404 for RPC v2.
+    let status = if protocol == Protocol::RpcV2Cbor { 404 } else { 400 };
+    ApiError::sender("UnknownOperationException", "").with_status(status)
+}
+
+fn no_service(protocol: Protocol, name: &str) -> Lost {
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
+    let message = if shown.is_empty() {
+        "Moln could not tell which service this request is for.".to_owned()
+    } else {
+        format!("Moln does not implement the service '{shown}' yet.")
+    };
+    let error =
+        ApiError { fault: moln_kernel::Fault::Receiver, ..ApiError::sender("NotImplemented", message) };
+    Lost::Error(protocol, None, error.with_status(501))
+}
+
+/// `/service/NAME/operation/OPERATION`.
+fn rpc_path(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("/service/")?.split_once("/operation/")
+}
