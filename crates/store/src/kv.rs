@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use crate::{Batch, KeyRange, Limits, Version};
+use crate::{Batch, KeyRange, Limits, Stats, Version};
 
 /// What a commit came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,16 +138,29 @@ pub trait Snapshot: Send + Sync {
     fn scan(&self, range: &KeyRange, how: Scan) -> Result<Page, StoreError>;
 }
 
+/// Resolves when there is room.
+pub type Room<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// An engine.
 pub trait Kv: Send + Sync + 'static {
     /// A view of everything committed so far.
     fn snapshot(&self) -> Box<dyn Snapshot>;
-    /// Queues a commit; returns at once with its place in the order taken.
+    /// Queues a commit; returns at once with its place in the order taken. Answers [`CommitError::Unavailable`] when the
+    /// backlog is so long that memory would not be bounded any more; [`Store::commit`] waits instead.
     fn submit(&self, batch: Batch) -> Pending;
     /// Changes after a commit that touched the prefix. A hint: read again after waking; may wake for nothing.
     fn watch(&self, prefix: Bytes) -> watch::Receiver<Version>;
     /// A number greater than every one handed out before, over restarts too. Cheap; needs no commit.
     fn stamp(&self) -> u64;
+    /// Resolves when the engine has room for a commit that can wait; `None`: it has. Engines that never queue need not
+    /// say anything.
+    fn room(&self) -> Option<Room<'_>> {
+        None
+    }
+    /// Figures for metrics.
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
     /// The engine's limits.
     fn limits(&self) -> Limits;
     /// Waits for everything submitted, then syncs and closes. Further commits answer `Unavailable`.
@@ -171,8 +184,12 @@ impl Store {
     pub fn submit(&self, batch: Batch) -> Pending {
         self.0.submit(batch)
     }
-    /// Submits and waits until durable.
+    /// Submits and waits until durable. Holds the batch back while the engine's backlog is full; its place in the order
+    /// is taken after that.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
+        while let Some(room) = self.0.room() {
+            room.await;
+        }
         self.submit(batch).await
     }
     /// See [`Kv::watch`].
@@ -182,6 +199,10 @@ impl Store {
     /// See [`Kv::stamp`].
     pub fn stamp(&self) -> u64 {
         self.0.stamp()
+    }
+    /// See [`Kv::stats`].
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
     }
     /// See [`Kv::limits`].
     pub fn limits(&self) -> Limits {

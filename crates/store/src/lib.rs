@@ -2,14 +2,21 @@
 //! [`Store`], a cheap handle. Order of effect is order of [`Store::submit`]; an acknowledged commit is on disk.
 
 pub mod batch;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod failpoint;
+pub mod fjall;
 pub mod kv;
 pub mod limits;
 pub mod memory;
 mod page;
 mod sequence;
+pub mod stats;
 mod watchers;
 
+pub use self::fjall::{FjallStore, Options};
 pub use batch::{Batch, KeyRange, Op, Pre, Version};
 pub use kv::{CommitError, Committed, Kv, Page, Pending, Scan, Snapshot, Store, StoreError};
 pub use limits::Limits;
 pub use memory::MemoryStore;
+pub use stats::Stats;

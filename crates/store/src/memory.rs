@@ -211,14 +211,14 @@ impl Snapshot for View {
         let state = self.shared.read();
         let rows = state.rows.range(range).filter_map(|(key, states)| {
             let (val, version) = state_at(states, self.version)?;
-            Some((key.clone(), val, version))
+            Some((key, val, version))
         });
         let mut page = Collect::new(range, how);
         if how.reverse {
-            rows.rev().all(|row| page.take(row));
+            rows.rev().all(|(key, val, version)| page.take(key, &val, version));
         } else {
             let mut rows = rows;
-            rows.all(|row| page.take(row));
+            rows.all(|(key, val, version)| page.take(key, &val, version));
         }
         Ok(page.done())
     }
@@ -240,6 +240,8 @@ impl Drop for View {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    crate::conformance_suite!(|| (MemoryStore::new(), ()));
 
     #[tokio::test]
     async fn forgets_what_no_snapshot_sees() {

@@ -19,22 +19,22 @@ impl<'a> Collect<'a> {
     }
 
     /// Takes the next row, or answers `false` when it is the first of the next page.
-    pub(crate) fn take(&mut self, (key, val, version): (Bytes, Bytes, Version)) -> bool {
+    pub(crate) fn take(&mut self, key: &[u8], val: &[u8], version: Version) -> bool {
         let full = self.page.rows.len() >= self.how.limit.max(1) || self.bytes >= self.how.bytes;
         if full && !self.page.rows.is_empty() {
             self.page.rest = Some(if self.how.reverse {
                 let mut end = BytesMut::with_capacity(key.len() + 1);
-                end.put_slice(&key);
+                end.put_slice(key);
                 end.put_u8(0);
                 KeyRange { start: self.range.start.clone(), end: end.freeze() }
             } else {
-                KeyRange { start: key, end: self.range.end.clone() }
+                KeyRange { start: Bytes::copy_from_slice(key), end: self.range.end.clone() }
             });
             return false;
         }
-        let val = if self.how.keys_only { Bytes::new() } else { val };
+        let val = if self.how.keys_only { Bytes::new() } else { Bytes::copy_from_slice(val) };
         self.bytes += key.len() + val.len();
-        self.page.rows.push((key, val, version));
+        self.page.rows.push((Bytes::copy_from_slice(key), val, version));
         true
     }
 

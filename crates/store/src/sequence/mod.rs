@@ -5,7 +5,7 @@ mod group;
 mod idem;
 mod window;
 
-pub(crate) use group::{Base, Group, Row};
+pub(crate) use group::{Base, Group};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -42,6 +42,11 @@ impl Sequence {
     /// The version handed out last.
     pub(crate) fn last(&self) -> Version {
         self.last
+    }
+
+    /// Whether a key of the range may have been written after `at`.
+    pub(crate) fn changed(&self, range: &KeyRange, at: Version) -> bool {
+        self.window.changed(range, at)
     }
 
     /// Judges a batch against `base` with the group so far on top of it, and adds its writes to the group.
