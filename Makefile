@@ -30,6 +30,8 @@ test: ## everything CI checks; ends with the runners' summaries
 check: .venv/ready ## formatting, clippy without a warning, licences and sources of dependencies
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --jobs $(CARGO_JOBS) -- -D warnings
+	.venv/bin/ruff check --quiet tests tools
+	.venv/bin/ruff format --quiet --check tests tools
 	.venv/bin/python tools/licences.py
 	if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; fi
 

@@ -101,4 +101,3 @@ def queue_maker(client, name):
         return client.create_queue(QueueName=name(stem, fifo), Attributes=values, **optional)["QueueUrl"]
 
     return make
-

@@ -17,8 +17,20 @@ def main(target: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # setuptools comes from the venv's pins: without build isolation nothing else is downloaded.
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-             "--no-build-isolation", "--no-binary=botocore", f"botocore=={version}", "--dest", folder],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--no-build-isolation",
+                "--no-binary=botocore",
+                f"botocore=={version}",
+                "--dest",
+                folder,
+            ],
             check=True,
         )
         (archive,) = pathlib.Path(folder).glob("botocore-*.tar.gz")

@@ -49,9 +49,14 @@ def passes(expression: str, allowed: set[str]) -> bool:
 def main() -> None:
     rules = tomllib.loads((ROOT / "deny.toml").read_text())
     allowed = set(rules["licenses"]["allow"])
-    metadata = json.loads(subprocess.run(
-        ["cargo", "metadata", "--locked", "--format-version", "1"], cwd=ROOT, check=True, stdout=subprocess.PIPE,
-    ).stdout)
+    metadata = json.loads(
+        subprocess.run(
+            ["cargo", "metadata", "--locked", "--format-version", "1"],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+    )
     members = set(metadata["workspace_members"])
     bad = []
     for package in metadata["packages"]:

@@ -50,14 +50,18 @@ class QueryClient:
         return root if result is None else result
 
     def reply(self, action: str, at: str | None = None, method: str = "POST", **params) -> Reply:
-        fields = {"Action": action, "Version": "2012-11-05"} | {name.replace("_", "."): str(v) for name, v in params.items()}
+        fields = {"Action": action, "Version": "2012-11-05"} | {
+            name.replace("_", "."): str(v) for name, v in params.items()
+        }
         target = at or f"{self.url}/"
         if method == "GET":
-            return send_signed("GET", f"{target}?{urlencode(fields)}", b"", {},
-                               region=self.region, key=self.key, secret=self.secret)
+            return send_signed(
+                "GET", f"{target}?{urlencode(fields)}", b"", {}, region=self.region, key=self.key, secret=self.secret
+            )
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
-        return send_signed("POST", target, urlencode(fields).encode(), headers,
-                           region=self.region, key=self.key, secret=self.secret)
+        return send_signed(
+            "POST", target, urlencode(fields).encode(), headers, region=self.region, key=self.key, secret=self.secret
+        )
 
 
 def pairs(parent: ET.Element, tag: str, key: str = "Name", value: str = "Value") -> dict[str, str]:

@@ -57,8 +57,19 @@ def send(method: str, url: str, body: bytes = b"", headers: dict[str, str] | Non
         connection.close()
 
 
-def sign(method: str, url: str, body: bytes = b"", headers=None, *, region="us-east-1", service="sqs", key="test",
-         secret="test", token=None, at: datetime.datetime | None = None) -> dict[str, str]:
+def sign(
+    method: str,
+    url: str,
+    body: bytes = b"",
+    headers=None,
+    *,
+    region="us-east-1",
+    service="sqs",
+    key="test",
+    secret="test",
+    token=None,
+    at: datetime.datetime | None = None,
+) -> dict[str, str]:
     """The headers of a SigV4 request; `at` signs as if it were that moment (UTC)."""
     request = AWSRequest(method=method, url=url, data=body, headers=headers or {})
     with _signing_time(at):
@@ -66,8 +77,17 @@ def sign(method: str, url: str, body: bytes = b"", headers=None, *, region="us-e
     return dict(request.headers.items())
 
 
-def presign(url: str, expires: int, *, method="GET", region="us-east-1", service="sqs", key="test", secret="test",
-            at: datetime.datetime | None = None) -> str:
+def presign(
+    url: str,
+    expires: int,
+    *,
+    method="GET",
+    region="us-east-1",
+    service="sqs",
+    key="test",
+    secret="test",
+    at: datetime.datetime | None = None,
+) -> str:
     """A presigned URL."""
     request = AWSRequest(method=method, url=url)
     with _signing_time(at):

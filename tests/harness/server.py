@@ -26,15 +26,19 @@ def clean_env(**extra: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "MOLN_")) and not name.lower().endswith("_proxy")
     }
-    return kept | {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "NO_PROXY": "*",
-    } | extra
+    return (
+        kept
+        | {
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "NO_PROXY": "*",
+        }
+        | extra
+    )
 
 
 def free_port() -> int:
@@ -77,8 +81,13 @@ class Server:
     def start(self, wait: bool = True) -> "Server":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
-                cwd=self.home, preexec_fn=_die_with_parent,
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.env,
+                cwd=self.home,
+                preexec_fn=_die_with_parent,
             )
         if wait:
             self.wait_until_healthy()
@@ -134,7 +143,9 @@ class Server:
         """Moves the server's clock, as a user does."""
         self.moln("clock", "advance", duration)
 
-    def client(self, service: str = "sqs", region: str = "us-east-1", key: str = "test", secret: str = "test", **config):
+    def client(
+        self, service: str = "sqs", region: str = "us-east-1", key: str = "test", secret: str = "test", **config
+    ):
         """A boto3 client that never retries: what the server answered is what the test sees."""
         settings = {"retries": {"total_max_attempts": 1}, "read_timeout": 40, "connect_timeout": 5} | config
         session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
@@ -151,7 +162,12 @@ class Server:
 def moln(*args: str, check: bool = True, timeout: float = 60, cwd=None, env=None) -> subprocess.CompletedProcess:
     """Runs the `moln` command and returns its output as text."""
     done = subprocess.run(
-        [str(BINARY), *args], capture_output=True, text=True, timeout=timeout, cwd=cwd, env=env or clean_env(),
+        [str(BINARY), *args],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env=env or clean_env(),
         stdin=subprocess.DEVNULL,
     )
     if check and done.returncode != 0:

@@ -20,7 +20,10 @@ def attributes(client, url: str, *names: str) -> dict[str, str]:
 def depth(client, url: str) -> tuple[int, int, int]:
     """(visible, in flight, delayed)"""
     found = attributes(
-        client, url, "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
+        client,
+        url,
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesDelayed",
     )
     return (

@@ -18,7 +18,10 @@ def aws(moln):
 
     def run(*arguments: str, fails: bool = False, env=None):
         done = subprocess.run(
-            [AWS, "--output", "json", "sqs", *arguments], capture_output=True, text=True, timeout=60,
+            [AWS, "--output", "json", "sqs", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
             env=(env or moln.env) | {"AWS_PAGER": ""},
         )
         if fails:
@@ -32,16 +35,30 @@ def aws(moln):
 
 def test_the_first_page_of_the_manual(moln, aws, name):
     queue = name("orders")
-    url = aws("create-queue", "--queue-name", queue, "--attributes", "VisibilityTimeout=5", "--tags", "team=cli")["QueueUrl"]
+    url = aws("create-queue", "--queue-name", queue, "--attributes", "VisibilityTimeout=5", "--tags", "team=cli")[
+        "QueueUrl"
+    ]
     assert aws("get-queue-url", "--queue-name", queue)["QueueUrl"] == url
     assert aws("list-queues", "--queue-name-prefix", queue)["QueueUrls"] == [url]
     sent = aws(
-        "send-message", "--queue-url", url, "--message-body", "hällo", "--message-attributes",
+        "send-message",
+        "--queue-url",
+        url,
+        "--message-body",
+        "hällo",
+        "--message-attributes",
         json.dumps({"kind": {"DataType": "String", "StringValue": "greeting"}}),
     )
     (message,) = aws(
-        "receive-message", "--queue-url", url, "--attribute-names", "All", "--message-attribute-names", "All",
-        "--wait-time-seconds", "2",
+        "receive-message",
+        "--queue-url",
+        url,
+        "--attribute-names",
+        "All",
+        "--message-attribute-names",
+        "All",
+        "--wait-time-seconds",
+        "2",
     )["Messages"]
     assert (message["Body"], message["MessageId"]) == ("hällo", sent["MessageId"])
     assert message["MessageAttributes"]["kind"]["StringValue"] == "greeting"
@@ -58,15 +75,23 @@ def test_the_first_page_of_the_manual(moln, aws, name):
 
 def test_batches(aws, name):
     url = aws("create-queue", "--queue-name", name())["QueueUrl"]
-    sent = aws("send-message-batch", "--queue-url", url, "--entries", json.dumps(
-        [{"Id": f"e{n}", "MessageBody": f"m{n}"} for n in range(3)]
-    ))
+    sent = aws(
+        "send-message-batch",
+        "--queue-url",
+        url,
+        "--entries",
+        json.dumps([{"Id": f"e{n}", "MessageBody": f"m{n}"} for n in range(3)]),
+    )
     assert len(sent["Successful"]) == 3
     messages = aws("receive-message", "--queue-url", url, "--max-number-of-messages", "10")["Messages"]
     handles = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
-    changed = aws("change-message-visibility-batch", "--queue-url", url, "--entries", json.dumps(
-        [entry | {"VisibilityTimeout": 60} for entry in handles]
-    ))
+    changed = aws(
+        "change-message-visibility-batch",
+        "--queue-url",
+        url,
+        "--entries",
+        json.dumps([entry | {"VisibilityTimeout": 60} for entry in handles]),
+    )
     assert len(changed["Successful"]) == len(messages)
     gone = aws("delete-message-batch", "--queue-url", url, "--entries", json.dumps(handles))
     assert len(gone["Successful"]) == len(messages)
@@ -77,7 +102,17 @@ def test_tags_and_permissions(aws, name):
     aws("tag-queue", "--queue-url", url, "--tags", "a=1,b=2")
     aws("untag-queue", "--queue-url", url, "--tag-keys", "a")
     assert aws("list-queue-tags", "--queue-url", url)["Tags"] == {"b": "2"}
-    aws("add-permission", "--queue-url", url, "--label", "l", "--aws-account-ids", "111122223333", "--actions", "SendMessage")
+    aws(
+        "add-permission",
+        "--queue-url",
+        url,
+        "--label",
+        "l",
+        "--aws-account-ids",
+        "111122223333",
+        "--actions",
+        "SendMessage",
+    )
     policy = aws("get-queue-attributes", "--queue-url", url, "--attribute-names", "Policy")["Attributes"]["Policy"]
     assert json.loads(policy)["Statement"][0]["Sid"] == "l"
     aws("remove-permission", "--queue-url", url, "--label", "l")
@@ -85,20 +120,28 @@ def test_tags_and_permissions(aws, name):
 
 def test_dead_letters_and_move_tasks(aws, name):
     def arn(url):
-        return aws("get-queue-attributes", "--queue-url", url, "--attribute-names", "QueueArn")["Attributes"]["QueueArn"]
+        return aws("get-queue-attributes", "--queue-url", url, "--attribute-names", "QueueArn")["Attributes"][
+            "QueueArn"
+        ]
 
     dead = aws("create-queue", "--queue-name", name("dead"))["QueueUrl"]
     policy = json.dumps({"deadLetterTargetArn": arn(dead), "maxReceiveCount": "1"})
-    live = aws("create-queue", "--queue-name", name("live"), "--attributes", json.dumps(
-        {"RedrivePolicy": policy, "VisibilityTimeout": "0"}
-    ))["QueueUrl"]
+    live = aws(
+        "create-queue",
+        "--queue-name",
+        name("live"),
+        "--attributes",
+        json.dumps({"RedrivePolicy": policy, "VisibilityTimeout": "0"}),
+    )["QueueUrl"]
     assert aws("list-dead-letter-source-queues", "--queue-url", dead)["queueUrls"] == [live]
     for number in range(3):
         aws("send-message", "--queue-url", live, "--message-body", str(number))
     while aws("receive-message", "--queue-url", live, "--max-number-of-messages", "10"):
         pass
     source = arn(dead)
-    slow = aws("start-message-move-task", "--source-arn", source, "--max-number-of-messages-per-second", "1")["TaskHandle"]
+    slow = aws("start-message-move-task", "--source-arn", source, "--max-number-of-messages-per-second", "1")[
+        "TaskHandle"
+    ]
 
     def status():
         return aws("list-message-move-tasks", "--source-arn", source)["Results"][0]["Status"]

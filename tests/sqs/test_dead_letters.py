@@ -52,10 +52,16 @@ def test_redrive_policies_are_checked(sqs, make_queue):
     sqs.set_queue_attributes(QueueUrl=live, Attributes={"RedrivePolicy": json.dumps(good)})
     assert json.loads(attributes(sqs, live, "RedrivePolicy")["RedrivePolicy"]) == good
     for bad in (
-        "{", "[]", json.dumps({"maxReceiveCount": 3}), json.dumps({"deadLetterTargetArn": good["deadLetterTargetArn"]}),
-        json.dumps(good | {"maxReceiveCount": 0}), json.dumps(good | {"maxReceiveCount": 1001}),
-        json.dumps(good | {"maxReceiveCount": "many"}), json.dumps(good | {"colour": "red"}),
-        json.dumps(good | {"deadLetterTargetArn": "not an arn"}), json.dumps(good | {"deadLetterTargetArn": arn_of(sqs, fifo)}),
+        "{",
+        "[]",
+        json.dumps({"maxReceiveCount": 3}),
+        json.dumps({"deadLetterTargetArn": good["deadLetterTargetArn"]}),
+        json.dumps(good | {"maxReceiveCount": 0}),
+        json.dumps(good | {"maxReceiveCount": 1001}),
+        json.dumps(good | {"maxReceiveCount": "many"}),
+        json.dumps(good | {"colour": "red"}),
+        json.dumps(good | {"deadLetterTargetArn": "not an arn"}),
+        json.dumps(good | {"deadLetterTargetArn": arn_of(sqs, fifo)}),
     ):
         with pytest.raises(sqs.exceptions.ClientError) as caught:
             sqs.set_queue_attributes(QueueUrl=live, Attributes={"RedrivePolicy": bad})
@@ -86,7 +92,9 @@ def test_sources_of_a_dead_letter_queue_are_listed_in_pages(sqs, make_queue):
     policy = redrive(arn_of(sqs, dead), 1)
     sources = {make_queue("live", RedrivePolicy=policy) for _ in range(5)}
     assert set(sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"]) == sources
-    pages = sqs.get_paginator("list_dead_letter_source_queues").paginate(QueueUrl=dead, PaginationConfig={"PageSize": 2})
+    pages = sqs.get_paginator("list_dead_letter_source_queues").paginate(
+        QueueUrl=dead, PaginationConfig={"PageSize": 2}
+    )
     assert {url for page in pages for url in page["queueUrls"]} == sources
     assert sqs.list_dead_letter_source_queues(QueueUrl=make_queue())["queueUrls"] == []
 

@@ -106,9 +106,9 @@ def test_a_standard_queue_takes_a_group_but_no_deduplication_id(sqs, make_queue)
 
 def test_a_batch_keeps_its_order(sqs, make_queue):
     url = make_queue(fifo=True, ContentBasedDeduplication="true")
-    answer = sqs.send_message_batch(QueueUrl=url, Entries=[
-        {"Id": str(n), "MessageBody": f"m{n}", "MessageGroupId": "g"} for n in range(10)
-    ])
+    answer = sqs.send_message_batch(
+        QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": f"m{n}", "MessageGroupId": "g"} for n in range(10)]
+    )
     numbers = [int(entry["SequenceNumber"]) for entry in sorted(answer["Successful"], key=lambda e: int(e["Id"]))]
     assert numbers == sorted(numbers)
     assert bodies(receive(sqs, url)) == [f"m{n}" for n in range(10)]
@@ -145,8 +145,14 @@ def test_purge_forgets_deduplication(sqs, make_queue):
 def test_defaults_and_rules_of_fifo_attributes(sqs, make_queue, name):
     url = make_queue(fifo=True)
     found = attributes(sqs, url)
-    assert {key: found[key] for key in ("FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")} == {
-        "FifoQueue": "true", "ContentBasedDeduplication": "false", "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue",
+    assert {
+        key: found[key]
+        for key in ("FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")
+    } == {
+        "FifoQueue": "true",
+        "ContentBasedDeduplication": "false",
+        "DeduplicationScope": "queue",
+        "FifoThroughputLimit": "perQueue",
     }
     with refused("InvalidAttributeValue"):
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"FifoThroughputLimit": "perMessageGroupId"})

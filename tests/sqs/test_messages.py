@@ -20,10 +20,22 @@ def test_a_message_is_sent_received_and_deleted(sqs, make_queue):
     assert depth(sqs, url) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("body", [
-    "a", "\t tab, newline\n and return\r", "ünïcödé ✓ 漢字", "\U0001f680" * 10, "\ue000\ufffd\U0010ffff",
-    '{"json": "<xml/> & \\"quotes\\""}', "]]>", " leading and trailing ", "x" * 70_000, "é" * (1_048_576 // 2),
-], ids=["one", "white", "unicode", "astral", "edges", "markup", "cdata", "spaces", "beyond-64k", "one-mebibyte"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a",
+        "\t tab, newline\n and return\r",
+        "ünïcödé ✓ 漢字",
+        "\U0001f680" * 10,
+        "\ue000\ufffd\U0010ffff",
+        '{"json": "<xml/> & \\"quotes\\""}',
+        "]]>",
+        " leading and trailing ",
+        "x" * 70_000,
+        "é" * (1_048_576 // 2),
+    ],
+    ids=["one", "white", "unicode", "astral", "edges", "markup", "cdata", "spaces", "beyond-64k", "one-mebibyte"],
+)
 def test_every_allowed_text_survives_both_protocols(sqs, query, make_queue, body):
     url = make_queue()
     sqs.send_message(QueueUrl=url, MessageBody=body)
@@ -49,9 +61,13 @@ def test_sizes_are_limited_in_bytes(sqs, make_queue):
     with refused("InvalidParameterValue", "Message must be shorter than 1024 bytes"):
         sqs.send_message(QueueUrl=url, MessageBody="é" * 513)
     with refused("InvalidParameterValue", "shorter than 1024 bytes"):
-        sqs.send_message(QueueUrl=url, MessageBody="x" * 1000, MessageAttributes={
-            "big": {"DataType": "String", "StringValue": "y" * 100},
-        })
+        sqs.send_message(
+            QueueUrl=url,
+            MessageBody="x" * 1000,
+            MessageAttributes={
+                "big": {"DataType": "String", "StringValue": "y" * 100},
+            },
+        )
     with refused("MissingParameter", "MessageBody"):
         sqs.send_message(QueueUrl=url, MessageBody="")
 
@@ -87,21 +103,24 @@ def test_attributes_are_filtered_by_name_and_prefix(sqs, make_queue):
     assert seen(".*") == seen("All") == {"foo.a", "foo.b", "bar"}
 
 
-@pytest.mark.parametrize("name, value", [
-    ("AWS.reserved", {"DataType": "String", "StringValue": "v"}),
-    ("amazon.reserved", {"DataType": "String", "StringValue": "v"}),
-    (".dot", {"DataType": "String", "StringValue": "v"}),
-    ("dot.", {"DataType": "String", "StringValue": "v"}),
-    ("two..dots", {"DataType": "String", "StringValue": "v"}),
-    ("sp ace", {"DataType": "String", "StringValue": "v"}),
-    ("n" * 257, {"DataType": "String", "StringValue": "v"}),
-    ("type", {"DataType": "Colour", "StringValue": "v"}),
-    ("empty", {"DataType": "String", "StringValue": ""}),
-    ("number", {"DataType": "Number", "StringValue": "many"}),
-    ("missing", {"DataType": "String"}),
-    ("wrong", {"DataType": "Binary", "StringValue": "v"}),
-    ("control", {"DataType": "String", "StringValue": "a\x02b"}),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("AWS.reserved", {"DataType": "String", "StringValue": "v"}),
+        ("amazon.reserved", {"DataType": "String", "StringValue": "v"}),
+        (".dot", {"DataType": "String", "StringValue": "v"}),
+        ("dot.", {"DataType": "String", "StringValue": "v"}),
+        ("two..dots", {"DataType": "String", "StringValue": "v"}),
+        ("sp ace", {"DataType": "String", "StringValue": "v"}),
+        ("n" * 257, {"DataType": "String", "StringValue": "v"}),
+        ("type", {"DataType": "Colour", "StringValue": "v"}),
+        ("empty", {"DataType": "String", "StringValue": ""}),
+        ("number", {"DataType": "Number", "StringValue": "many"}),
+        ("missing", {"DataType": "String"}),
+        ("wrong", {"DataType": "Binary", "StringValue": "v"}),
+        ("control", {"DataType": "String", "StringValue": "a\x02b"}),
+    ],
+)
 def test_bad_message_attributes_are_refused(sqs, make_queue, name, value):
     url = make_queue()
     with pytest.raises(sqs.exceptions.ClientError) as caught:
@@ -121,9 +140,13 @@ def test_eleven_message_attributes_are_one_too_many(sqs, make_queue):
 def test_system_attributes_tell_the_messages_story(sqs, make_queue):
     url = make_queue(VisibilityTimeout=0)
     before = int(time.time() * 1000) - 1
-    sqs.send_message(QueueUrl=url, MessageBody="m", MessageSystemAttributes={
-        "AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793"},
-    })
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody="m",
+        MessageSystemAttributes={
+            "AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793"},
+        },
+    )
     (first,) = receive(sqs, url, MessageSystemAttributeNames=["All"])
     (second,) = receive(sqs, url, AttributeNames=["All"])  # the older name of the parameter
     after = int(time.time() * 1000) + 1
@@ -142,8 +165,12 @@ def test_system_attributes_tell_the_messages_story(sqs, make_queue):
 def test_receive_bounds_are_checked(sqs, make_queue):
     url = make_queue()
     for parameters in (
-        {"MaxNumberOfMessages": 0}, {"MaxNumberOfMessages": 11}, {"WaitTimeSeconds": -1}, {"WaitTimeSeconds": 21},
-        {"VisibilityTimeout": -1}, {"VisibilityTimeout": 43201},
+        {"MaxNumberOfMessages": 0},
+        {"MaxNumberOfMessages": 11},
+        {"WaitTimeSeconds": -1},
+        {"WaitTimeSeconds": 21},
+        {"VisibilityTimeout": -1},
+        {"VisibilityTimeout": 43201},
     ):
         (parameter,) = parameters
         with refused("InvalidParameterValue", f"parameter {parameter} is invalid"):
@@ -153,9 +180,9 @@ def test_receive_bounds_are_checked(sqs, make_queue):
 def test_every_message_of_many_is_received_exactly_once_while_visible_only_once(sqs, make_queue):
     url = make_queue()
     for start in range(0, 100, 10):
-        sqs.send_message_batch(QueueUrl=url, Entries=[
-            {"Id": str(n), "MessageBody": f"m{n}"} for n in range(start, start + 10)
-        ])
+        sqs.send_message_batch(
+            QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": f"m{n}"} for n in range(start, start + 10)]
+        )
     seen = []
     while batch := receive(sqs, url):
         seen += bodies(batch)

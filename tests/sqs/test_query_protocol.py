@@ -27,8 +27,12 @@ def dead_letters(query, name, texts=()):
     dead = query.call("CreateQueue", QueueName=name("dead")).findtext("QueueUrl")
     policy = json.dumps({"deadLetterTargetArn": arn(query, dead), "maxReceiveCount": "1"})
     live = query.call(
-        "CreateQueue", QueueName=name("live"), Attribute_1_Name="RedrivePolicy", Attribute_1_Value=policy,
-        Attribute_2_Name="VisibilityTimeout", Attribute_2_Value="0",
+        "CreateQueue",
+        QueueName=name("live"),
+        Attribute_1_Name="RedrivePolicy",
+        Attribute_1_Value=policy,
+        Attribute_2_Name="VisibilityTimeout",
+        Attribute_2_Value="0",
     ).findtext("QueueUrl")
     for text in texts:
         query.call("SendMessage", QueueUrl=live, MessageBody=text)
@@ -40,14 +44,24 @@ def dead_letters(query, name, texts=()):
 def test_create_describe_list_and_delete(moln, query, name):
     stem = name("old")
     url = query.call(
-        "CreateQueue", QueueName=stem, Attribute_1_Name="VisibilityTimeout", Attribute_1_Value="7",
-        Tag_1_Key="team", Tag_1_Value="old",
+        "CreateQueue",
+        QueueName=stem,
+        Attribute_1_Name="VisibilityTimeout",
+        Attribute_1_Value="7",
+        Tag_1_Key="team",
+        Tag_1_Value="old",
     ).findtext("QueueUrl")
     assert url == f"{moln.url}/000000000000/{stem}"
     assert query.call("GetQueueUrl", QueueName=stem).findtext("QueueUrl") == url
     assert [e.text for e in query.call("ListQueues", QueueNamePrefix=stem).findall("QueueUrl")] == [url]
-    query.call("SetQueueAttributes", QueueUrl=url, Attribute_1_Name="DelaySeconds", Attribute_1_Value="3",
-               Attribute_2_Name="MaximumMessageSize", Attribute_2_Value="2048")
+    query.call(
+        "SetQueueAttributes",
+        QueueUrl=url,
+        Attribute_1_Name="DelaySeconds",
+        Attribute_1_Value="3",
+        Attribute_2_Name="MaximumMessageSize",
+        Attribute_2_Value="2048",
+    )
     found = pairs(query.call("GetQueueAttributes", QueueUrl=url, AttributeName_1="All"), "Attribute")
     assert (found["VisibilityTimeout"], found["DelaySeconds"], found["MaximumMessageSize"]) == ("7", "3", "2048")
     assert pairs(query.call("ListQueueTags", QueueUrl=url), "Tag", "Key") == {"team": "old"}
@@ -76,14 +90,23 @@ def test_lists_come_in_pages(query, name):
 def test_send_receive_change_and_delete(query, queue):
     body = 'ünïcode <xml/> & "quotes"\r\n'
     sent = query.call(
-        "SendMessage", QueueUrl=queue, MessageBody=body,
-        MessageAttribute_1_Name="text", MessageAttribute_1_Value_DataType="String", MessageAttribute_1_Value_StringValue="v",
-        MessageAttribute_2_Name="raw", MessageAttribute_2_Value_DataType="Binary",
+        "SendMessage",
+        QueueUrl=queue,
+        MessageBody=body,
+        MessageAttribute_1_Name="text",
+        MessageAttribute_1_Value_DataType="String",
+        MessageAttribute_1_Value_StringValue="v",
+        MessageAttribute_2_Name="raw",
+        MessageAttribute_2_Value_DataType="Binary",
         MessageAttribute_2_Value_BinaryValue=base64.b64encode(b"\x00\xff").decode(),
     )
     assert sent.findtext("MD5OfMessageBody") == md5(body)
     message = query.call(
-        "ReceiveMessage", QueueUrl=queue, AttributeName_1="All", MessageAttributeName_1="All", MaxNumberOfMessages=10,
+        "ReceiveMessage",
+        QueueUrl=queue,
+        AttributeName_1="All",
+        MessageAttributeName_1="All",
+        MaxNumberOfMessages=10,
     ).find("Message")
     assert message.findtext("Body") == body
     assert message.findtext("MessageId") == sent.findtext("MessageId")
@@ -100,6 +123,7 @@ def test_send_receive_change_and_delete(query, queue):
 
 def attribute_md5() -> str:
     """The documented digest over name, type and value of the two attributes above, in order of name."""
+
     def part(data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + data
 
@@ -124,14 +148,16 @@ def test_batches(query, queue):
         handles += [message.findtext("ReceiptHandle") for message in found]
     change, delete = "ChangeMessageVisibilityBatchRequestEntry", "DeleteMessageBatchRequestEntry"
     changed = query.call(
-        "ChangeMessageVisibilityBatch", QueueUrl=queue,
+        "ChangeMessageVisibilityBatch",
+        QueueUrl=queue,
         **{f"{change}_{n}_Id": f"e{n}" for n in (1, 2)},
         **{f"{change}_{n}_ReceiptHandle": handles[n - 1] for n in (1, 2)},
         **{f"{change}_{n}_VisibilityTimeout": 60 for n in (1, 2)},
     )
     assert [e.findtext("Id") for e in changed.findall("ChangeMessageVisibilityBatchResultEntry")] == ["e1", "e2"]
     deleted = query.call(
-        "DeleteMessageBatch", QueueUrl=queue,
+        "DeleteMessageBatch",
+        QueueUrl=queue,
         **{f"{delete}_{n}_Id": f"e{n}" for n in (1, 2)},
         **{f"{delete}_{n}_ReceiptHandle": handles[n - 1] for n in (1, 2)},
     )
@@ -174,18 +200,25 @@ def test_get_on_the_endpoint_works_too(query, name):
     assert query.call("CreateQueue", method="GET", QueueName=name()).findtext("QueueUrl")
 
 
-@pytest.mark.parametrize("action, params, code", [
-    ("FlyToTheMoon", {}, "InvalidAction"),
-    ("SendMessage", {"MessageBody": "m"}, "AWS.SimpleQueueService.NonExistentQueue"),
-    ("SendMessage", {"QueueUrl": "queue"}, "MissingParameter"),
-    ("SendMessage", {"QueueUrl": "queue", "MessageBody": "m", "DelaySeconds": "soon"}, None),
-    ("ReceiveMessage", {"QueueUrl": "queue", "MaxNumberOfMessages": "11"}, "InvalidParameterValue"),
-    ("ReceiveMessage", {"QueueUrl": "queue", "MaxNumberOfMessages": "99999999999999999999"}, None),
-    ("DeleteMessage", {"QueueUrl": "queue"}, "MissingParameter"),
-    ("DeleteMessage", {"QueueUrl": "queue", "ReceiptHandle": "forged"}, "ReceiptHandleIsInvalid"),
-    ("SendMessageBatch", {"QueueUrl": "queue"}, None),
-    ("SetQueueAttributes", {"QueueUrl": "queue", "Attribute_1_Name": "Colour", "Attribute_1_Value": "red"}, "InvalidAttributeName"),
-])
+@pytest.mark.parametrize(
+    "action, params, code",
+    [
+        ("FlyToTheMoon", {}, "InvalidAction"),
+        ("SendMessage", {"MessageBody": "m"}, "AWS.SimpleQueueService.NonExistentQueue"),
+        ("SendMessage", {"QueueUrl": "queue"}, "MissingParameter"),
+        ("SendMessage", {"QueueUrl": "queue", "MessageBody": "m", "DelaySeconds": "soon"}, None),
+        ("ReceiveMessage", {"QueueUrl": "queue", "MaxNumberOfMessages": "11"}, "InvalidParameterValue"),
+        ("ReceiveMessage", {"QueueUrl": "queue", "MaxNumberOfMessages": "99999999999999999999"}, None),
+        ("DeleteMessage", {"QueueUrl": "queue"}, "MissingParameter"),
+        ("DeleteMessage", {"QueueUrl": "queue", "ReceiptHandle": "forged"}, "ReceiptHandleIsInvalid"),
+        ("SendMessageBatch", {"QueueUrl": "queue"}, None),
+        (
+            "SetQueueAttributes",
+            {"QueueUrl": "queue", "Attribute_1_Name": "Colour", "Attribute_1_Value": "red"},
+            "InvalidAttributeName",
+        ),
+    ],
+)
 def test_errors_have_the_old_codes(query, queue, action, params, code):
     params = {key: queue if value == "queue" else value for key, value in params.items()}
     with pytest.raises(QueryError) as caught:
@@ -202,15 +235,18 @@ def test_both_protocols_see_the_same_queue(moln, sqs, query, queue):
     query.call("DeleteMessage", QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
-@pytest.mark.parametrize("style", [
-    "{port_url}/000000000000/{queue}",
-    "http://sqs.us-east-1.localhost.localstack.cloud:{port}/000000000000/{queue}",
-    "http://us-east-1.queue.localhost.localstack.cloud:{port}/000000000000/{queue}",
-    "http://localhost:{port}/queue/us-east-1/000000000000/{queue}",
-    "https://sqs.us-east-1.amazonaws.com/000000000000/{queue}",
-    "https://us-east-1.queue.amazonaws.com/000000000000/{queue}",
-    "{queue}",
-])
+@pytest.mark.parametrize(
+    "style",
+    [
+        "{port_url}/000000000000/{queue}",
+        "http://sqs.us-east-1.localhost.localstack.cloud:{port}/000000000000/{queue}",
+        "http://us-east-1.queue.localhost.localstack.cloud:{port}/000000000000/{queue}",
+        "http://localhost:{port}/queue/us-east-1/000000000000/{queue}",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/{queue}",
+        "https://us-east-1.queue.amazonaws.com/000000000000/{queue}",
+        "{queue}",
+    ],
+)
 def test_every_style_of_queue_url_names_the_queue(moln, sqs, query, queue, style):
     url = style.format(port_url=moln.url, port=moln.port, queue=queue.rsplit("/", 1)[1])
     assert query.call("SendMessage", QueueUrl=url, MessageBody="m").findtext("MessageId")

@@ -3,7 +3,7 @@
 import json
 import re
 
-from harness.sqs import arn_of, attributes, refused, receive
+from harness.sqs import arn_of, attributes, receive, refused
 
 
 def test_a_queue_is_created_found_by_name_and_listed(moln, sqs, name):
@@ -97,7 +97,9 @@ def test_a_policy_is_kept_as_json_and_a_broken_one_is_refused(sqs, make_queue):
     url = make_queue()
     policy = {
         "Version": "2012-10-17",
-        "Statement": [{"Sid": "s", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn_of(sqs, url)}],
+        "Statement": [
+            {"Sid": "s", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn_of(sqs, url)}
+        ],
     }
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     assert json.loads(attributes(sqs, url, "Policy")["Policy"]) == policy
@@ -109,7 +111,9 @@ def test_a_policy_is_kept_as_json_and_a_broken_one_is_refused(sqs, make_queue):
 
 def test_encryption_attributes_exclude_each_other(sqs, make_queue):
     url = make_queue()
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "alias/mine", "KmsDataKeyReusePeriodSeconds": "600"})
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={"KmsMasterKeyId": "alias/mine", "KmsDataKeyReusePeriodSeconds": "600"}
+    )
     found = attributes(sqs, url)
     assert (found["KmsMasterKeyId"], found["KmsDataKeyReusePeriodSeconds"]) == ("alias/mine", "600")
     assert found.get("SqsManagedSseEnabled", "false") == "false"

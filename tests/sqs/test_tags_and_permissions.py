@@ -37,7 +37,9 @@ def test_permissions_become_policy_statements(sqs, make_queue):
         "Resource": arn_of(sqs, url),
     }
     sqs.add_permission(
-        QueueUrl=url, Label="many", AWSAccountIds=["111122223333", "444455556666"],
+        QueueUrl=url,
+        Label="many",
+        AWSAccountIds=["111122223333", "444455556666"],
         Actions=["SendMessage", "ReceiveMessage"],
     )
     many = json.loads(attributes(sqs, url, "Policy")["Policy"])["Statement"][1]

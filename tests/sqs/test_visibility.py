@@ -84,7 +84,9 @@ def test_timeouts_out_of_range_are_refused(sqs, make_queue):
     (message,) = receive(sqs, url)
     for seconds in (-1, 43201):
         with refused("InvalidParameterValue", "VisibilityTimeout"):
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=seconds)
+            sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=seconds
+            )
 
 
 def test_forged_handles_are_refused(sqs, make_queue):
