@@ -1,0 +1,205 @@
+//! Receiving: at once, or waiting for a message.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use moln_kernel::{ApiError, Timestamp};
+use tokio::sync::oneshot;
+
+use super::{Core, Queue, core::unread};
+use crate::{
+    errors,
+    queue::{Ask, Received, State, Taken, waiters::Place},
+    tables::{Hidden, message},
+};
+
+/// How a receive is asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) max: usize,
+    pub(crate) wait: Duration,
+    pub(crate) visibility_ms: u64,
+    pub(crate) attempt: Option<&'a str>,
+}
+
+/// A message for a client.
+pub(crate) struct Delivery {
+    pub(crate) stamp: u64,
+    pub(crate) state: Hidden,
+    /// When this receive happened, milliseconds since the epoch.
+    pub(crate) received: u64,
+    /// The whole row.
+    pub(crate) row: Bytes,
+}
+
+/// A receiver's place among those who wait. Going away, it passes its turn on.
+struct Waiting<'a> {
+    core: &'a Arc<Core>,
+    queue: &'a Arc<Queue>,
+    place: Place,
+    max: usize,
+    standing: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.standing {
+            return;
+        }
+        let mut inner = self.queue.lock();
+        if inner.waiters.leave(self.place, self.max) {
+            self.queue.after(self.core, inner);
+        } else if inner.waiters.is_empty() && inner.timer.is_some() {
+            self.queue.rearm.notify_one();
+        }
+    }
+}
+
+enum Step {
+    Done(Received),
+    Replayed(Vec<Taken>),
+    Wait(oneshot::Receiver<()>),
+}
+
+impl Queue {
+    /// Hands out messages; waits for one when there is none, as long as asked.
+    pub(crate) async fn receive(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        request: &Request<'_>,
+    ) -> Result<Vec<Delivery>, ApiError> {
+        let deadline = core.clock.now().after(request.wait);
+        let mut closing = core.closing.subscribe();
+        let place = self.lock().waiters.place();
+        let mut waiting = Waiting { core, queue: self, place, max: request.max, standing: false };
+        loop {
+            let now = core.clock.now();
+            let meta = self.meta();
+            let graveyard = meta.settings.redrive.as_ref().and_then(|redrive| {
+                core.find_arn(&redrive.target_arn).map(|queue| (queue, redrive.max_receives))
+            });
+            let ask = Ask {
+                now: now.millis(),
+                max: request.max,
+                visibility: request.visibility_ms,
+                max_receives: graveyard.as_ref().map(|(_, most)| *most),
+                expired_before: now.millis().saturating_sub(meta.settings.retention_ms),
+            };
+            let may_wait = now < deadline && !*closing.borrow();
+            let standing = &mut waiting.standing;
+            let (step, pending) = self
+                .decide(core, |live, waiters, batch| {
+                    if std::mem::take(standing) {
+                        waiters.leave(place, request.max);
+                    }
+                    if let (Some(id), State::Fifo(fifo)) = (request.attempt, &mut live.state)
+                        && let Some(taken) = fifo.replay(id, &ask, batch)
+                    {
+                        return Step::Replayed(taken);
+                    }
+                    let received = live.state.receive(&ask, batch);
+                    if let (Some(id), State::Fifo(fifo)) = (request.attempt, &mut live.state)
+                        && !received.messages.is_empty()
+                    {
+                        fifo.remember(id, ask.now, &received.messages);
+                    }
+                    let nothing =
+                        received.messages.is_empty() && received.dead.is_empty() && !received.over_limit;
+                    if nothing && !received.starved && may_wait {
+                        *standing = true;
+                        return Step::Wait(waiters.wait(place, request.max));
+                    }
+                    Step::Done(received)
+                })
+                .await?;
+            self.settle(core, pending).await?;
+            match step {
+                Step::Replayed(taken) => return self.deliver(core, taken, &ask).await,
+                Step::Wait(woken) => {
+                    self.start_timer(core);
+                    tokio::select! {
+                        _ = woken => {}
+                        () = core.clock.sleep_until(deadline) => {}
+                        _ = closing.wait_for(|closing| *closing) => {}
+                    }
+                }
+                Step::Done(received) => {
+                    if received.over_limit {
+                        return Err(errors::over_limit(
+                            "Too many messages in flight: delete messages, or wait for their visibility timeout.",
+                        ));
+                    }
+                    let mut again = received.starved;
+                    if let (false, Some((graveyard, _))) = (received.dead.is_empty(), graveyard) {
+                        again = true;
+                        self.bury(core, graveyard, received.dead).await?;
+                    }
+                    if received.messages.is_empty() && again {
+                        if received.starved {
+                            core.starved.fetch_add(1, Ordering::Relaxed);
+                            self.refill(core).await?;
+                        }
+                        continue;
+                    }
+                    let deliveries = self.deliver(core, received.messages, &ask).await?;
+                    if deliveries.is_empty() && now < deadline && !*closing.borrow() {
+                        continue;
+                    }
+                    return Ok(deliveries);
+                }
+            }
+        }
+    }
+
+    /// Adds the rows memory did not have. What was deleted meanwhile, or is past its retention, is left out.
+    async fn deliver(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        taken: Vec<Taken>,
+        ask: &Ask,
+    ) -> Result<Vec<Delivery>, ApiError> {
+        let mut deliveries = Vec::with_capacity(taken.len());
+        let mut expired = Vec::new();
+        let mut snapshot = None;
+        for Taken { stamp, state, row } in taken {
+            let whole = row.filter(|row| message::is_whole(row));
+            let row = match whole {
+                Some(row) => Some(row),
+                None => {
+                    let snapshot = snapshot.get_or_insert_with(|| core.store.snapshot());
+                    message::get(&**snapshot, self.id, stamp).map_err(|error| unread(&error))?
+                }
+            };
+            match row {
+                Some(row) if message::sent(&row) < ask.expired_before => {
+                    expired.push((stamp, message::rows(&row)))
+                }
+                Some(row) => deliveries.push(Delivery { stamp, state, received: ask.now, row }),
+                None => {}
+            }
+        }
+        if !expired.is_empty() {
+            self.expire(core, &expired).await?;
+        }
+        Ok(deliveries)
+    }
+
+    /// Removes received messages that are past their retention.
+    async fn expire(self: &Arc<Self>, core: &Arc<Core>, expired: &[(u64, u8)]) -> Result<(), ApiError> {
+        self.commit(core, |live, _, batch| {
+            for (stamp, rows) in expired {
+                live.state.forget(*stamp);
+                message::delete(batch, self.id, *stamp, *rows);
+                batch.delete(crate::tables::keys::hidden(self.id, *stamp));
+            }
+        })
+        .await
+    }
+}
+
+/// A moment as the domain counts them.
+pub(crate) fn plus(now: Timestamp, ms: u64) -> u64 {
+    now.millis().saturating_add(ms)
+}

@@ -1,0 +1,11 @@
+//! Everything on disk: keys, and rows with a version in front.
+
+pub(crate) mod codec;
+pub mod hidden;
+pub(crate) mod keys;
+pub mod message;
+pub mod queue;
+
+pub use hidden::Hidden;
+pub use message::{Attribute, AttributeValue, History, Message};
+pub use queue::QueueRow;
