@@ -18,11 +18,9 @@ NOW = datetime.datetime.now(datetime.UTC)
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    """A server on all addresses: signatures are demanded of everyone."""
+    """A server that treats loopback as it treats every other address: signatures are demanded of everyone."""
     server = Server(
-        tmp_path_factory.mktemp("guarded"),
-        listen="0.0.0.0",
-        env={"MOLN_ACCESS_KEY_ID": KEY, "MOLN_SECRET_ACCESS_KEY": SECRET},
+        tmp_path_factory.mktemp("guarded"), args=("--auth", "required"), env={"MOLN_ACCESS_KEY": f"{KEY}:{SECRET}"}
     ).start()
     yield server
     assert server.is_running() and server.stop() == 0
