@@ -22,13 +22,18 @@
 //! [`server::serve`] answers a request whose service, protocol and operation are known; [`server::error_response`]
 //! writes an error before that; [`server::operation_index`] and [`server::match_route`] find operations.
 
+pub mod cbor;
+pub mod json;
 pub mod query;
+mod route;
 pub mod schema;
 pub mod server;
 pub mod service;
 pub mod shape;
+pub mod time;
 pub mod validate;
 mod values;
+pub mod xml;
 
 pub use bytes::Bytes;
 pub use moln_kernel::{ApiError, Context, Timestamp};

@@ -1,12 +1,25 @@
 //! What the front door calls: a request's body in, a response out.
 
+mod failure;
+mod success;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use moln_kernel::{ApiError, Context, RequestId};
 
-use crate::{Protocol, Service, ServiceModel};
+use crate::{
+    Operation, Protocol, Service, ServiceModel,
+    json::JsonReader,
+    query::{Params, QueryReader},
+    service::Answer,
+    shape::ReadError,
+    xml::escape,
+};
+
+pub use crate::route::{Labels, match_route};
+pub use failure::error_response;
 
 /// Reads, validates, calls, and writes the answer or the error, with request ids. Never fails: every error is an
 /// answer. `operation` is an index into the model's operations (see [`operation_index`], [`match_route`]).
@@ -18,22 +31,64 @@ pub async fn serve(
     head: &Parts,
     body: Bytes,
 ) -> Response<Bytes> {
-    let _ = (head, body, operation);
-    let error = ApiError::internal("not wired yet");
-    error_response(protocol, Some(service.model()), &error, &ctx.request_id)
+    let (model, request_id) = (service.model(), ctx.request_id.clone());
+    let begun = match model.operations.get(operation) {
+        Some(modelled) => begin(service, ctx, protocol, (operation, modelled), head, &body),
+        None => Err(ApiError::not_implemented(model.service_id, "this operation")),
+    };
+    // The body is not kept while the work goes on.
+    drop(body);
+    let result = match begun {
+        Ok((answer, modelled)) => answer.await.map(|output| (output, modelled)),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok((output, modelled)) => success::response(protocol, model, modelled, output.as_ref(), &request_id),
+        Err(error) => error_response(protocol, Some(model), &error, &request_id),
+    }
 }
 
-/// An error in the protocol's own form; without a model for errors before the service is known.
-pub fn error_response(
+/// Reads the input and starts the work.
+fn begin(
+    service: Arc<dyn Service>,
+    ctx: Context,
     protocol: Protocol,
-    model: Option<&ServiceModel>,
-    error: &ApiError,
-    request_id: &RequestId,
-) -> Response<Bytes> {
-    let _ = (protocol, model, request_id);
-    let mut response = Response::new(Bytes::from(error.message.clone()));
-    *response.status_mut() = http::StatusCode::from_u16(error.status).unwrap_or_default();
-    response
+    (index, operation): (usize, &'static Operation),
+    head: &Parts,
+    body: &Bytes,
+) -> Result<(Answer, &'static Operation), ApiError> {
+    let malformed = |error: ReadError| ApiError::sender("SerializationException", error.message);
+    let schema = operation.input;
+    let answer = match protocol {
+        Protocol::Json10 | Protocol::Json11 => {
+            let mut reader = JsonReader::new(body, schema).map_err(malformed)?;
+            let answer = service.call(ctx, index, &mut reader)?;
+            reader.finish().map_err(malformed)?;
+            answer
+        }
+        Protocol::Query => {
+            let form = is_form(head);
+            let body: &[u8] = if form { body } else { &[] };
+            let mut params = Params::parse(head.uri.query().unwrap_or_default(), body).map_err(malformed)?;
+            service.hooks().adopt(operation, head, &mut params);
+            let answer = service.call(ctx, index, &mut QueryReader::new(&mut params, schema))?;
+            answer
+        }
+        Protocol::RestJson | Protocol::RestXml | Protocol::RpcV2Cbor => {
+            return Err(ApiError::not_implemented(service.model().service_id, operation.name));
+        }
+    };
+    Ok((answer, operation))
+}
+
+/// Whether the body is a form; a body of no declared type is taken for one.
+fn is_form(head: &Parts) -> bool {
+    head.headers.get(CONTENT_TYPE).is_none_or(|value| {
+        value
+            .as_bytes()
+            .get(..33)
+            .is_some_and(|v| v.eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
+    })
 }
 
 /// Index of the operation of this name.
@@ -41,17 +96,36 @@ pub fn operation_index(model: &ServiceModel, name: &str) -> Option<usize> {
     model.operations.binary_search_by(|operation| operation.name.cmp(name)).ok()
 }
 
-/// The labels of a route: name and decoded text.
-pub type Labels = Vec<(&'static str, String)>;
+/// The content type of a protocol's answers, in body and in errors.
+fn content_type(protocol: Protocol) -> HeaderValue {
+    HeaderValue::from_static(match protocol {
+        Protocol::Json10 => "application/x-amz-json-1.0",
+        Protocol::Json11 => "application/x-amz-json-1.1",
+        Protocol::Query => "text/xml",
+        Protocol::RestJson => "application/json",
+        Protocol::RestXml => "application/xml",
+        Protocol::RpcV2Cbor => "application/cbor",
+    })
+}
 
-/// REST protocols: the operation whose method, path pattern and fixed query match best, and its labels.
-/// `path` and `query` as sent, not decoded.
-pub fn match_route(
-    model: &ServiceModel,
-    method: &str,
-    path: &str,
-    query: Option<&str>,
-) -> Option<(usize, Labels)> {
-    let _ = (model, method, path, query);
-    None
+/// A response with the headers every answer has.
+fn respond(protocol: Protocol, status: u16, body: Vec<u8>, request_id: &RequestId) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    if protocol == Protocol::RpcV2Cbor {
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+    }
+    headers.insert(CONTENT_TYPE, content_type(protocol));
+    response
+}
+
+/// `<RequestId>…</RequestId>`
+fn xml_request_id(out: &mut Vec<u8>, request_id: &RequestId) {
+    out.extend_from_slice(b"<RequestId>");
+    escape(out, request_id.as_str());
+    out.extend_from_slice(b"</RequestId>");
 }

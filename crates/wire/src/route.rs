@@ -1,0 +1,135 @@
+//! Which operation of a REST service a request means: method, path pattern with labels, fixed query parameters.
+
+use crate::{Operation, ServiceModel, query::decode};
+
+/// The labels of a route: name and decoded text.
+pub type Labels = Vec<(&'static str, String)>;
+
+/// REST protocols: the operation whose method, path pattern and fixed query match best, and its labels. Of several, the
+/// one with more fixed segments, then with more fixed query parameters, then without a greedy label wins.
+/// `path` and `query` as sent, not decoded.
+pub fn match_route(
+    model: &ServiceModel,
+    method: &str,
+    path: &str,
+    query: Option<&str>,
+) -> Option<(usize, Labels)> {
+    let candidates = model.operations.iter().enumerate().filter(|(_, operation)| operation.method == method);
+    candidates
+        .filter_map(|(index, operation)| {
+            let labels = labels(operation, path, query)?;
+            Some((specificity(operation), index, labels))
+        })
+        .max_by(|(a, ..), (b, ..)| a.cmp(b))
+        .map(|(_, index, labels)| (index, labels))
+}
+
+/// The labels of a path that matches an operation's pattern.
+pub(crate) fn labels(operation: &'static Operation, path: &str, query: Option<&str>) -> Option<Labels> {
+    let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+    let sent = |wanted: &str| query.is_some_and(|query| query.split('&').any(|pair| same_pair(pair, wanted)));
+    if !fixed.split('&').filter(|pair| !pair.is_empty()).all(sent) {
+        return None;
+    }
+    let mut labels = Labels::new();
+    let mut segments = path.trim_start_matches('/').split('/').peekable();
+    let mut parts = pattern.trim_start_matches('/').split('/').peekable();
+    while let Some(part) = parts.next() {
+        match label(part) {
+            Some((name, true)) => {
+                // A greedy label takes all that the parts after it leave.
+                let after = parts.clone().count();
+                let rest: Vec<&str> = segments.by_ref().collect();
+                let length = rest.len().checked_sub(after)?;
+                let (taken, left) = rest.split_at_checked(length)?;
+                labels.push((name, decoded(&taken.join("/"))?));
+                return fixed_tail(parts, left).then_some(labels).filter(|_| length > 0);
+            }
+            Some((name, false)) => {
+                let text = segments.next().filter(|text| !text.is_empty())?;
+                labels.push((name, decoded(text)?));
+            }
+            None if part.is_empty() && parts.peek().is_none() => {
+                // A pattern's trailing slash may be missing.
+                if segments.peek() == Some(&"") {
+                    segments.next();
+                }
+            }
+            None => {
+                segments.next().filter(|text| *text == part)?;
+            }
+        }
+    }
+    // A trailing slash of the path changes nothing.
+    let mut rest = segments.filter(|text| !text.is_empty());
+    rest.next().is_none().then_some(labels)
+}
+
+fn fixed_tail<'p>(parts: impl Iterator<Item = &'p str>, left: &[&str]) -> bool {
+    parts.eq(left.iter().copied())
+}
+
+/// Name of a label part, and whether it is greedy.
+fn label(part: &'static str) -> Option<(&'static str, bool)> {
+    let name = part.strip_prefix('{')?.strip_suffix('}')?;
+    Some(name.strip_suffix('+').map_or((name, false), |name| (name, true)))
+}
+
+/// A path's text: percent escapes undone, a plus is a plus.
+fn decoded(text: &str) -> Option<String> {
+    decode(text.replace('+', "%2B").as_bytes()).ok().map(std::borrow::Cow::into_owned)
+}
+
+fn same_pair(pair: &str, wanted: &str) -> bool {
+    match wanted.split_once('=') {
+        Some(_) => pair == wanted,
+        None => pair.split_once('=').map_or(pair, |(name, _)| name) == wanted,
+    }
+}
+
+fn specificity(operation: &Operation) -> (usize, usize, bool) {
+    let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+    let parts = || pattern.split('/').filter(|part| !part.is_empty());
+    let pairs = fixed.split('&').filter(|pair| !pair.is_empty()).count();
+    (parts().filter(|part| !part.starts_with('{')).count(), pairs, !pattern.contains("+}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static MODEL: ServiceModel = ServiceModel {
+        operations: &[
+            Operation { method: "GET", uri: "/{Bucket}", ..Operation::new("ListObjects") },
+            Operation { method: "GET", uri: "/{Bucket}?list-type=2", ..Operation::new("ListObjectsV2") },
+            Operation { method: "GET", uri: "/", ..Operation::new("ListBuckets") },
+            Operation { method: "GET", uri: "/{Bucket}/{Key+}", ..Operation::new("GetObject") },
+            Operation { method: "GET", uri: "/{Bucket}/{Key+}?acl", ..Operation::new("GetObjectAcl") },
+            Operation { method: "GET", uri: "/f/{Name}/tail", ..Operation::new("Tail") },
+            Operation { method: "GET", uri: "/g/{Rest+}/tail", ..Operation::new("GreedyTail") },
+        ],
+        ..ServiceModel::NONE
+    };
+
+    fn matched(path: &str, query: Option<&str>) -> Option<(&'static str, Vec<(&'static str, String)>)> {
+        let (index, labels) = match_route(&MODEL, "GET", path, query)?;
+        Some((MODEL.operations[index].name, labels))
+    }
+
+    #[test]
+    fn routes() {
+        let label = |name, text: &str| (name, text.to_owned());
+        assert_eq!(matched("/", None), Some(("ListBuckets", vec![])));
+        assert_eq!(matched("/b", None), Some(("ListObjects", vec![label("Bucket", "b")])));
+        assert_eq!(matched("/b/", Some("x=1")), Some(("ListObjects", vec![label("Bucket", "b")])));
+        assert_eq!(matched("/b", Some("list-type=2&x")), Some(("ListObjectsV2", vec![label("Bucket", "b")])));
+        assert_eq!(
+            matched("/b/a%20b+/c/", Some("acl=")),
+            Some(("GetObjectAcl", vec![label("Bucket", "b"), label("Key", "a b+/c/")]))
+        );
+        assert_eq!(matched("/f/n/tail", None), Some(("Tail", vec![label("Name", "n")])));
+        assert_eq!(matched("/g/a/b/tail", None), Some(("GreedyTail", vec![label("Rest", "a/b")])));
+        assert_eq!(matched("/b/%zz", None), None);
+        assert_eq!(match_route(&MODEL, "PUT", "/b", None), None);
+    }
+}
