@@ -3,6 +3,8 @@
 //!
 //! `cargo run -p moln-store --release --example throughput [DIRECTORY] [SECONDS]`
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "it measures; what fails, ends it")]
+
 use std::{
     fs::File,
     io::Write,
@@ -66,7 +68,7 @@ async fn engine(dir: &Path, callers: usize, puts: usize, time: Duration) {
         }
     })
     .await;
-    let cpu = cpu_time() - cpu;
+    let cpu = cpu_time().saturating_sub(cpu);
     let stats = store.stats();
     report(
         &format!("engine, {puts} put(s)"),
@@ -123,17 +125,18 @@ async fn bare(dir: &Path, callers: usize, time: Duration) {
         let queue = Arc::clone(&queue);
         async move {
             let (done, wait) = oneshot::channel();
-            let mut waiting = queue.0.lock().unwrap();
-            waiting.push(done);
-            if waiting.len() == 1 {
-                queue.1.notify_one();
+            {
+                let mut waiting = queue.0.lock().unwrap();
+                waiting.push(done);
+                if waiting.len() == 1 {
+                    queue.1.notify_one();
+                }
             }
-            drop(waiting);
             wait.await.unwrap();
         }
     })
     .await;
-    let cpu = cpu_time() - cpu;
+    let cpu = cpu_time().saturating_sub(cpu);
     stop.store(true, Relaxed);
     let syncing = writer.join().unwrap();
     report("write + fdatasync", callers, done, time, cpu, groups.load(Relaxed), syncing);

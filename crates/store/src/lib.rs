@@ -3,6 +3,13 @@
 
 pub mod batch;
 #[cfg(any(test, feature = "conformance"))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "it is a test, also where it is built for an engine elsewhere"
+)]
 pub mod conformance;
 pub mod failpoint;
 pub mod fjall;

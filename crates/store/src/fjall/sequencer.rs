@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     CommitError, Committed, KeyRange, StoreError, Version, failpoint,
-    sequence::{Base, Group, Sequence},
+    sequence::{Base, Group, Sequence, Touched},
 };
 
 /// A group is closed once it holds this many bytes,
@@ -130,7 +130,9 @@ impl Sequencer {
                 self.note_purges(before);
                 (done, answer)
             }
-            Job::Sweep { keys, seen, done } => (done, self.sweep(keys, seen).map_err(unreadable)),
+            Job::Sweep { keys, seen, done } => {
+                (done, self.sweep(keys, seen).map_err(|error| unreadable(&error)))
+            }
             Job::Swept { version, number, done } => {
                 if let Some(purge) = self.purges.iter().find(|p| p.version == version && p.number == number) {
                     self.group.write(purge.key(), None, self.sequence.last());
@@ -181,7 +183,7 @@ impl Sequencer {
         for key in keys {
             let rewritten = touched && {
                 let base = OnDisk { disk: &self.shared.disk, purges: &self.purges };
-                self.group.get(&key).is_some() || base.read(&key)?.is_some()
+                !matches!(self.group.get(&key), Touched::No) || base.read(&key)?.is_some()
             };
             if !rewritten {
                 self.group.write(key, None, version);
@@ -253,7 +255,7 @@ impl Sequencer {
     }
 }
 
-fn unreadable(error: StoreError) -> CommitError {
+fn unreadable(error: &StoreError) -> CommitError {
     CommitError::Fatal(error.to_string().into())
 }
 

@@ -12,7 +12,7 @@ use super::{
     queue::Job,
     rows,
 };
-use crate::{CommitError, StoreError};
+use crate::StoreError;
 
 /// Wakes the sweeper's thread.
 #[derive(Default)]
@@ -117,6 +117,7 @@ fn ask(shared: &Shared, job: impl FnOnce(super::queue::Done) -> Job) -> Result<(
     }
     match answer.blocking_recv() {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(CommitError::Fatal(_)) | Err(_)) | Err(_) => Err(Stop::Closed),
+        // Not committed: the store has failed or closes.
+        Ok(Err(_)) | Err(_) => Err(Stop::Closed),
     }
 }

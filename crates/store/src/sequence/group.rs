@@ -21,6 +21,13 @@ pub(crate) struct Row {
     pub(crate) version: Version,
 }
 
+/// What a group did to a key.
+pub(crate) enum Touched<'a> {
+    No,
+    Removed,
+    Written(&'a Bytes, Version),
+}
+
 /// Final rows, one per key, in order of first write; ranges remove what the engine held before the group.
 #[derive(Default)]
 pub(crate) struct Group {
@@ -55,12 +62,13 @@ impl Group {
         self.ranges.push((version, range));
     }
 
-    /// The key's state within the group; the outer `None`: the group does not touch it.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Option<(&Bytes, Version)>> {
+    /// The key's state within the group.
+    pub(crate) fn get(&self, key: &[u8]) -> Touched<'_> {
         if let Some(row) = self.index.get(key).and_then(|at| self.rows.get(*at)) {
-            return Some(row.val.as_ref().map(|val| (val, row.version)));
+            return row.val.as_ref().map_or(Touched::Removed, |val| Touched::Written(val, row.version));
         }
-        self.ranges.iter().any(|(_, range)| range.contains(key)).then_some(None)
+        let removed = self.ranges.iter().any(|(_, range)| range.contains(key));
+        if removed { Touched::Removed } else { Touched::No }
     }
 
     /// Keys of the range that the group holds.

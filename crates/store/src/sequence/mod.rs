@@ -5,7 +5,7 @@ mod group;
 mod idem;
 mod window;
 
-pub(crate) use group::{Base, Group};
+pub(crate) use group::{Base, Group, Touched};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -77,7 +77,7 @@ impl Sequence {
                 }
                 Write::Range(range) => {
                     self.window.wrote_range(range.clone(), version);
-                    self.remove_range(range, version, group, base)?;
+                    Self::remove_range(range, version, group, base)?;
                 }
             }
         }
@@ -89,13 +89,12 @@ impl Sequence {
     }
 
     fn remove_range(
-        &mut self,
         range: KeyRange,
         version: Version,
         group: &mut Group,
         base: &impl Base,
     ) -> Result<(), CommitError> {
-        match base.few_keys(&range).map_err(unreadable)? {
+        match base.few_keys(&range).map_err(|error| unreadable(&error))? {
             Some(keys) => {
                 let here = group.keys_in(&range);
                 for key in keys.into_iter().chain(here) {
@@ -206,8 +205,9 @@ fn counter(
 
 fn current(key: &Bytes, group: &Group, base: &impl Base) -> Result<Option<(Bytes, Version)>, CommitError> {
     match group.get(key) {
-        Some(known) => Ok(known.map(|(val, version)| (val.clone(), version))),
-        None => base.read(key).map_err(unreadable),
+        Touched::Written(val, version) => Ok(Some((val.clone(), version))),
+        Touched::Removed => Ok(None),
+        Touched::No => base.read(key).map_err(|error| unreadable(&error)),
     }
 }
 
@@ -215,6 +215,6 @@ fn number(val: &Bytes) -> Option<u64> {
     Some(u64::from_be_bytes(val.as_ref().try_into().ok()?))
 }
 
-fn unreadable(error: StoreError) -> CommitError {
+fn unreadable(error: &StoreError) -> CommitError {
     CommitError::Fatal(error.to_string().into())
 }
