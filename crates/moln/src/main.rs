@@ -1,2 +1,27 @@
-//! To be written.
-fn main() {}
+//! `moln`: the serverless cloud you own, as one program. This crate reads the command line and the configuration, puts the
+//! parts together ([`compose`], the only place that knows every service), and runs.
+
+mod cli;
+mod client;
+mod commands;
+mod compose;
+mod config;
+mod control;
+mod failure;
+mod keys;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("moln: {failure}");
+            failure.code()
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The commands, one file each.
+
+mod backup;
+mod clock;
+mod doctor;
+mod env;
+mod health;
+mod serve;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use crate::{
+    cli::{Cli, Command},
+    failure::Failure,
+};
+
+/// Runs a command.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Serve(options) => serve::run(*options),
+        Command::Env(options) => env::run(&options),
+        Command::Clock(options) => blocking(clock::run(&options.what)),
+        Command::Doctor(options) => doctor::run(&options),
+        Command::Backup(options) => blocking(backup::save(&options)),
+        Command::Restore(options) => backup::restore(&options),
+        Command::Health(options) => blocking(health::run(&options)),
+    }
+}
+
+/// Runs a command that waits for a server, on this thread.
+fn blocking<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|why| Failure::new(format!("the system gives no event queue: {why}")))?.block_on(work)
+}
+
+/// Prints a line. A reader that went away (`moln env | head -1`) is no failure.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

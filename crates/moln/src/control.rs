@@ -1,0 +1,91 @@
+//! What the admin API can do to this process.
+
+use std::{sync::Arc, time::Duration};
+
+use moln_gateway::{
+    admin::{Control, Pieces},
+    metrics::Exposition,
+};
+use moln_kernel::{ApiError, Clock as _, MovableClock as _, SystemClock, Timestamp, clock::BoxFuture};
+use moln_store::{Stats, Store, stats::SYNC_BUCKETS_MICROS};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Operates the process.
+pub(crate) struct Operator {
+    clock: Arc<SystemClock>,
+    store: Store,
+    stop: watch::Receiver<bool>,
+}
+
+impl Operator {
+    pub(crate) fn new(clock: Arc<SystemClock>, store: Store, stop: watch::Receiver<bool>) -> Self {
+        Self { clock, store, stop }
+    }
+}
+
+impl Control for Operator {
+    fn clock(&self) -> (Timestamp, Duration) {
+        (self.clock.now(), self.clock.offset())
+    }
+
+    fn advance(&self, by: Duration) -> BoxFuture<'_, Result<Timestamp, ApiError>> {
+        self.clock.advance(by);
+        Box::pin(async { Ok(self.clock.now()) })
+    }
+
+    fn backup(&self) -> Result<Pieces, ApiError> {
+        Err(ApiError::not_implemented("moln", "backup"))
+    }
+
+    fn metrics(&self, out: &mut Exposition) {
+        store_metrics(&self.store.stats(), out);
+    }
+
+    fn details(&self) -> Value {
+        let stats = self.store.stats();
+        json!({ "store": { "commits": stats.commits, "queue": stats.queue, "diskBytes": stats.disk_bytes } })
+    }
+
+    fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+}
+
+fn store_metrics(stats: &Stats, out: &mut Exposition) {
+    for (name, kind, help, value) in [
+        ("moln_store_commits_total", "counter", "Commits applied.", stats.commits),
+        ("moln_store_conflicts_total", "counter", "Commits refused for a precondition.", stats.conflicts),
+        (
+            "moln_store_turned_away_total",
+            "counter",
+            "Commits turned away: the backlog was full.",
+            stats.turned_away,
+        ),
+        ("moln_store_groups_total", "counter", "Groups of commits written, one sync each.", stats.groups),
+        ("moln_store_rows_total", "counter", "Rows written.", stats.rows),
+        ("moln_store_bytes_total", "counter", "Bytes of keys and values written.", stats.bytes),
+        ("moln_store_queue", "gauge", "Commits waiting for their group.", stats.queue),
+        ("moln_store_queue_bytes", "gauge", "Bytes of those commits.", stats.queue_bytes),
+        (
+            "moln_store_sweeping_ranges",
+            "gauge",
+            "Removed ranges not yet swept from the disk.",
+            stats.sweeping_ranges,
+        ),
+        ("moln_store_disk_bytes", "gauge", "Bytes on disk.", stats.disk_bytes),
+    ] {
+        out.single(name, kind, help, value);
+    }
+    out.family("moln_store_sync_seconds", "histogram", "Time of a group's sync to disk.");
+    let mut sum = 0;
+    for (bound, count) in SYNC_BUCKETS_MICROS.iter().zip(&stats.sync_histogram) {
+        sum += count;
+        let bound = Duration::from_micros(*bound).as_secs_f64().to_string();
+        out.sample("moln_store_sync_seconds_bucket", &[("le", &bound)], sum);
+    }
+    let count: u64 = stats.sync_histogram.iter().sum();
+    out.sample("moln_store_sync_seconds_bucket", &[("le", "+Inf")], count);
+    out.sample("moln_store_sync_seconds_sum", &[], stats.sync_time.as_secs_f64());
+    out.sample("moln_store_sync_seconds_count", &[], count);
+}
