@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Starts Moln in the foreground with its data in ./data, runs a small example, says what to do next.
-# Ctrl-C stops it; what was stored is there again at the next start.
+# Ctrl-C stops it; what was stored is there again at the next start. MOLN_LISTEN and MOLN_DATA choose other places.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 listen=${MOLN_LISTEN:-127.0.0.1:4566}
+data=${MOLN_DATA:-data}
 url=http://$listen
-target/release/moln serve --data data --listen "$listen" &
+target/release/moln serve --data "$data" --listen "$listen" &
 moln=$!
-trap 'kill -TERM "$moln" 2>/dev/null; wait "$moln" 2>/dev/null; exit' INT TERM
+# Ctrl-C reaches Moln as well; either way it is waited for, so that it stops cleanly before this does.
+trap 'kill -TERM "$moln" 2>/dev/null || true; wait "$moln" || true; exit 0' INT TERM
 trap 'kill -TERM "$moln" 2>/dev/null || true' EXIT
 
 for _ in $(seq 100); do
@@ -32,7 +34,7 @@ sqs delete-queue --queue-url "$queue"
 
 cat <<TEXT
 
-Moln is running on $url, its data is in ./data. In another terminal:
+Moln is running on $url, its data is in $data. In another terminal:
 
   eval "\$(target/release/moln env)"        # points the AWS CLI and SDKs here
   . .venv/bin/activate                     # or your own AWS CLI

@@ -1,6 +1,7 @@
 """Thousands of receives may wait on one queue: each message wakes one of them."""
 
 import asyncio
+import resource
 
 import pytest
 
@@ -12,6 +13,8 @@ WAITERS = 2_000
 
 @pytest.mark.alone
 def test_two_thousand_receivers_get_one_message_each(fresh):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     client = fresh.client()
     url = client.create_queue(QueueName="q")["QueueUrl"]
     before = fresh.rss_bytes()
