@@ -25,6 +25,7 @@
 pub mod cbor;
 pub mod json;
 pub mod query;
+pub mod rest;
 mod route;
 pub mod schema;
 pub mod server;
@@ -36,6 +37,7 @@ mod values;
 pub mod xml;
 
 pub use bytes::Bytes;
+pub use http;
 pub use moln_kernel::{ApiError, Context, Timestamp};
 pub use serde_json::Value as Document;
 

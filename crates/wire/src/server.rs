@@ -11,8 +11,11 @@ use moln_kernel::{ApiError, Context, RequestId};
 
 use crate::{
     Operation, Protocol, Service, ServiceModel,
+    cbor::CborReader,
     json::JsonReader,
     query::{Params, QueryReader},
+    rest::{self, Codec, RestReader},
+    route,
     service::Answer,
     shape::ReadError,
     xml::escape,
@@ -74,8 +77,18 @@ fn begin(
             let answer = service.call(ctx, index, &mut QueryReader::new(&mut params, schema))?;
             answer
         }
-        Protocol::RestJson | Protocol::RestXml | Protocol::RpcV2Cbor => {
-            return Err(ApiError::not_implemented(service.model().service_id, operation.name));
+        Protocol::RpcV2Cbor => {
+            let mut reader = CborReader::new(body, schema);
+            let answer = service.call(ctx, index, &mut reader)?;
+            reader.finish().map_err(malformed)?;
+            answer
+        }
+        Protocol::RestJson | Protocol::RestXml => {
+            let codec = if protocol == Protocol::RestJson { Codec::Json } else { Codec::Xml };
+            let labels = route::labels(operation, head.uri.path(), head.uri.query()).unwrap_or_default();
+            let (query, headers) = (head.uri.query().unwrap_or_default(), &head.headers);
+            let request = rest::Request { labels: &labels, query, headers, body };
+            service.call(ctx, index, &mut RestReader::new(request, codec).map_err(malformed)?)?
         }
     };
     Ok((answer, operation))

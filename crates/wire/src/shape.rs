@@ -30,33 +30,64 @@ pub type OnItem<'f> = dyn FnMut(&mut dyn ShapeReader) -> Read<()> + 'f;
 pub type OnEntry<'f> = dyn FnMut(String, &mut dyn ShapeReader) -> Read<()> + 'f;
 
 /// Reads one value. Each protocol implements it; generated code calls it. Object safe: one copy of the code for all
-/// shapes. A reader is positioned on a value and knows the value's schema; exactly one method may be called, once.
+/// shapes. A reader is positioned on a value and knows the value's schema; exactly one method may be called, once. A method that a place has no use for stays an error.
 pub trait ShapeReader {
     /// Calls `member` with the index in `schema.members` of each member present, positioned on its value.
     /// Unknown members are skipped, nulls are absent.
-    fn structure(&mut self, schema: &'static Schema, member: &mut OnMember<'_>) -> Read<()>;
+    fn structure(&mut self, schema: &'static Schema, member: &mut OnMember<'_>) -> Read<()> {
+        let _ = (schema, member);
+        Err(misplaced())
+    }
     /// Calls `item` for each element; nulls are left out.
-    fn list(&mut self, item: &mut OnItem<'_>) -> Read<()>;
+    fn list(&mut self, item: &mut OnItem<'_>) -> Read<()> {
+        let _ = item;
+        Err(misplaced())
+    }
     /// Calls `entry` for each entry; null values are left out.
-    fn map(&mut self, entry: &mut OnEntry<'_>) -> Read<()>;
+    fn map(&mut self, entry: &mut OnEntry<'_>) -> Read<()> {
+        let _ = entry;
+        Err(misplaced())
+    }
     /// UTF-8 text.
-    fn string(&mut self) -> Read<String>;
+    fn string(&mut self) -> Read<String> {
+        Err(misplaced())
+    }
     /// Bytes, decoded where the protocol encodes them.
-    fn blob(&mut self) -> Read<Bytes>;
+    fn blob(&mut self) -> Read<Bytes> {
+        Err(misplaced())
+    }
     /// true or false.
-    fn boolean(&mut self) -> Read<bool>;
+    fn boolean(&mut self) -> Read<bool> {
+        Err(misplaced())
+    }
     /// 32 bits; an error when it does not fit.
-    fn integer(&mut self) -> Read<i32>;
+    fn integer(&mut self) -> Read<i32> {
+        Err(misplaced())
+    }
     /// 64 bits; an error when it does not fit.
-    fn long(&mut self) -> Read<i64>;
+    fn long(&mut self) -> Read<i64> {
+        Err(misplaced())
+    }
     /// 32-bit floating point, `NaN` and infinities included.
-    fn float(&mut self) -> Read<f32>;
+    fn float(&mut self) -> Read<f32> {
+        Err(misplaced())
+    }
     /// 64-bit floating point, `NaN` and infinities included.
-    fn double(&mut self) -> Read<f64>;
+    fn double(&mut self) -> Read<f64> {
+        Err(misplaced())
+    }
     /// A moment; before 1970 reads as 1970.
-    fn timestamp(&mut self) -> Read<Timestamp>;
+    fn timestamp(&mut self) -> Read<Timestamp> {
+        Err(misplaced())
+    }
     /// Any JSON.
-    fn document(&mut self) -> Read<serde_json::Value>;
+    fn document(&mut self) -> Read<serde_json::Value> {
+        Err(misplaced())
+    }
+}
+
+fn misplaced() -> ReadError {
+    ReadError::new("A value of this kind can not stand here")
 }
 
 /// Elements to write.
@@ -65,34 +96,60 @@ pub type Items<'i> = dyn Iterator<Item = &'i dyn WriteShape> + 'i;
 pub type Entries<'i> = dyn Iterator<Item = (&'i str, &'i dyn WriteShape)> + 'i;
 
 /// Writes one value. Each protocol implements it; generated code calls it. Like a reader, a writer is positioned and
-/// knows the schema of what comes next.
+/// knows the schema of what comes next. A method that a place has no use for writes nothing.
 pub trait ShapeWriter {
     /// Writes a structure: `values[n]` is the value of `schema.members[n]`; absent ones are left out.
-    fn structure(&mut self, schema: &'static Schema, values: &[&dyn WriteShape]);
+    fn structure(&mut self, schema: &'static Schema, values: &[&dyn WriteShape]) {
+        let _ = (schema, values);
+    }
     /// Writes a union with one member set.
-    fn union(&mut self, schema: &'static Schema, index: usize, value: &dyn WriteShape);
+    fn union(&mut self, schema: &'static Schema, index: usize, value: &dyn WriteShape) {
+        let _ = (schema, index, value);
+    }
     /// Writes a list of `len` elements.
-    fn list(&mut self, len: usize, items: &mut Items<'_>);
+    fn list(&mut self, len: usize, items: &mut Items<'_>) {
+        let _ = (len, items);
+    }
     /// Writes a map of `len` entries.
-    fn map(&mut self, len: usize, entries: &mut Entries<'_>);
+    fn map(&mut self, len: usize, entries: &mut Entries<'_>) {
+        let _ = (len, entries);
+    }
     /// Writes text.
-    fn string(&mut self, value: &str);
+    fn string(&mut self, value: &str) {
+        let _ = value;
+    }
     /// Writes bytes.
-    fn blob(&mut self, value: &Bytes);
+    fn blob(&mut self, value: &Bytes) {
+        let _ = value;
+    }
     /// Writes true or false.
-    fn boolean(&mut self, value: bool);
+    fn boolean(&mut self, value: bool) {
+        let _ = value;
+    }
     /// Writes 32 bits.
-    fn integer(&mut self, value: i32);
+    fn integer(&mut self, value: i32) {
+        let _ = value;
+    }
     /// Writes 64 bits.
-    fn long(&mut self, value: i64);
+    fn long(&mut self, value: i64) {
+        let _ = value;
+    }
     /// Writes 32-bit floating point.
-    fn float(&mut self, value: f32);
+    fn float(&mut self, value: f32) {
+        let _ = value;
+    }
     /// Writes 64-bit floating point.
-    fn double(&mut self, value: f64);
+    fn double(&mut self, value: f64) {
+        let _ = value;
+    }
     /// Writes a moment.
-    fn timestamp(&mut self, value: Timestamp);
+    fn timestamp(&mut self, value: Timestamp) {
+        let _ = value;
+    }
     /// Writes any JSON.
-    fn document(&mut self, value: &serde_json::Value);
+    fn document(&mut self, value: &serde_json::Value) {
+        let _ = value;
+    }
 }
 
 /// A value that can be read: generated structures, and the Rust types their members have (see `values.rs`).

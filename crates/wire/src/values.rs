@@ -104,3 +104,19 @@ impl WriteShape for () {
         writer.structure(&crate::schema::UNIT, &[]);
     }
 }
+
+/// The bytes of a blob or a text.
+pub(crate) fn bytes_of(value: &dyn WriteShape) -> Bytes {
+    struct Taker(Bytes);
+    impl ShapeWriter for Taker {
+        fn string(&mut self, value: &str) {
+            self.0 = Bytes::copy_from_slice(value.as_bytes());
+        }
+        fn blob(&mut self, value: &Bytes) {
+            self.0 = value.clone();
+        }
+    }
+    let mut taker = Taker(Bytes::new());
+    value.write(&mut taker);
+    taker.0
+}

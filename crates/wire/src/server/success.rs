@@ -1,13 +1,15 @@
 //! Writes what a call answered.
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, header::CONTENT_TYPE};
 use moln_kernel::RequestId;
 
 use super::{respond, xml_request_id};
 use crate::{
     Operation, Protocol, ServiceModel, WriteShape,
+    cbor::CborWriter,
     json::JsonWriter,
+    rest::{Codec, RestWriter},
     schema::Namespace,
     xml::{Dialect, XmlWriter, start_tag},
 };
@@ -24,9 +26,30 @@ pub(super) fn response(
     match protocol {
         Protocol::Json10 | Protocol::Json11 => output.write(&mut JsonWriter::new(&mut body)),
         Protocol::Query => query(&mut body, model, operation, output, request_id),
-        Protocol::RestJson | Protocol::RestXml | Protocol::RpcV2Cbor => {}
+        Protocol::RpcV2Cbor => output.write(&mut CborWriter::new(&mut body)),
+        Protocol::RestJson | Protocol::RestXml => {
+            return rest(protocol, model, operation, output, request_id);
+        }
     }
     respond(protocol, operation.status, body, request_id)
+}
+
+fn rest(
+    protocol: Protocol,
+    model: &ServiceModel,
+    operation: &'static Operation,
+    output: &dyn WriteShape,
+    request_id: &RequestId,
+) -> Response<Bytes> {
+    let codec = if protocol == Protocol::RestJson { Codec::Json } else { Codec::Xml };
+    let mut writer = RestWriter::new(codec, model.xml_namespace);
+    output.write(&mut writer);
+    let parts = writer.into_parts();
+    let mut response = respond(protocol, parts.status.unwrap_or(operation.status), Vec::new(), request_id);
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().extend(parts.headers);
+    *response.body_mut() = parts.body;
+    response
 }
 
 /// `<SendMessageResponse xmlns="…"><SendMessageResult>…</SendMessageResult><ResponseMetadata>…`

@@ -1,0 +1,153 @@
+//! Writes an output into all the places of a REST response.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
+
+use super::{Codec, text::TextWriter};
+use crate::{
+    Kind, Location, Member, Schema,
+    json::JsonWriter,
+    schema::{Namespace, TimestampFormat},
+    shape::{ShapeWriter, WriteShape},
+    values,
+    xml::{Dialect, XmlWriter, start_tag},
+};
+
+/// The places of a response.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// The status, if a member tells it.
+    pub status: Option<u16>,
+    /// Headers, `content-type` among them when there is a body.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A writer of a whole response.
+pub struct RestWriter {
+    codec: Codec,
+    namespace: Option<&'static str>,
+    parts: Parts,
+}
+
+impl RestWriter {
+    /// `namespace`: the service's XML namespace.
+    pub fn new(codec: Codec, namespace: Option<&'static str>) -> Self {
+        Self { codec, namespace, parts: Parts::default() }
+    }
+
+    /// What was written.
+    pub fn into_parts(self) -> Parts {
+        self.parts
+    }
+
+    fn content_type(&mut self, value: &'static str) {
+        if !self.parts.headers.contains_key(CONTENT_TYPE) {
+            self.parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
+        }
+    }
+
+    fn header(&mut self, name: &str, value: &str) {
+        // A value that no header can carry (a line break) is left out rather than split.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            self.parts.headers.insert(name, value);
+        }
+    }
+
+    fn bound(&mut self, member: &'static Member, value: &dyn WriteShape) {
+        let mut text = TextWriter::new(member, TimestampFormat::HttpDate);
+        value.write(&mut text);
+        match member.location {
+            Location::Status => self.parts.status = text.texts.first().and_then(|status| status.parse().ok()),
+            // An empty list has no header.
+            Location::Header if !text.texts.is_empty() => self.header(member.wire, &text.texts.join(", ")),
+            Location::Headers => {
+                for (key, texts) in text.entries {
+                    self.header(&format!("{}{key}", member.wire), &texts.join(", "));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn payload(&mut self, member: &'static Member, value: &dyn WriteShape) {
+        let mut body = Vec::new();
+        match (member.target().kind, self.codec) {
+            (Kind::Blob, _) => {
+                self.parts.body = values::bytes_of(value);
+                return self.content_type("application/octet-stream");
+            }
+            (Kind::String, _) => {
+                self.parts.body = values::bytes_of(value);
+                return self.content_type("text/plain");
+            }
+            (_, Codec::Json) => JsonWriter::new(&mut body).value(member, value),
+            (_, Codec::Xml) => {
+                let target = member.target();
+                let own = if member.wire == member.name { target.traits.xml_name } else { Some(member.wire) };
+                let namespace = member.traits.xml_namespace.or(target.traits.xml_namespace);
+                XmlWriter::new(&mut body, Dialect::Rest).root(
+                    own.unwrap_or(target.name),
+                    namespace.or(self.default_namespace()),
+                    value,
+                );
+            }
+        }
+        self.document(body);
+    }
+
+    fn default_namespace(&self) -> Option<Namespace> {
+        self.namespace.map(|uri| Namespace { uri, prefix: None })
+    }
+
+    fn document(&mut self, body: Vec<u8>) {
+        self.parts.body = Bytes::from(body);
+        self.content_type(match self.codec {
+            Codec::Json => "application/json",
+            Codec::Xml => "application/xml",
+        });
+    }
+}
+
+impl ShapeWriter for RestWriter {
+    fn structure(&mut self, schema: &'static Schema, values: &[&dyn WriteShape]) {
+        let present = || {
+            let members = schema.members.iter().enumerate().zip(values);
+            members
+                .filter(|(_, value)| !value.absent())
+                .map(|((index, member), value)| (index, member, *value))
+        };
+        for (_, member, value) in present().filter(|(_, member, _)| member.location != Location::Body) {
+            self.bound(member, value);
+        }
+        if let Some(payload) = schema.traits.payload {
+            if let Some((_, member, value)) = present().find(|(index, ..)| *index == payload) {
+                self.payload(member, value);
+            }
+            return;
+        }
+        if !schema.members.iter().any(|member| member.location == Location::Body) {
+            return;
+        }
+        let in_body = present().filter(|(_, member, _)| member.location == Location::Body);
+        let mut body = Vec::with_capacity(256);
+        match self.codec {
+            Codec::Json => {
+                body.push(b'{');
+                let mut writer = JsonWriter::new(&mut body);
+                in_body.for_each(|(_, member, value)| writer.member(member, value));
+                body.push(b'}');
+            }
+            Codec::Xml => {
+                let name = schema.traits.xml_name.unwrap_or(schema.name);
+                start_tag(&mut body, name, schema.traits.xml_namespace.or(self.default_namespace()));
+                body.push(b'>');
+                let mut writer = XmlWriter::new(&mut body, Dialect::Rest);
+                in_body.for_each(|(_, member, value)| writer.member(member, value));
+                body.extend_from_slice(format!("</{name}>").as_bytes());
+            }
+        }
+        self.document(body);
+    }
+}
