@@ -84,6 +84,7 @@ impl SizeArgs {
             drain: self.drain.unwrap_or(if self.quick { 20_000 } else { 100_000 }),
             backlog: self.backlog.unwrap_or(if self.quick { 50_000 } else { 1_000_000 }),
             waiters: self.waiters.unwrap_or(if self.quick { 1_000 } else { 10_000 }),
+            idle: Duration::from_secs(if self.quick { 1 } else { 5 }),
             fill: Duration::from_secs(if self.quick { 15 } else { 120 }),
         })
     }

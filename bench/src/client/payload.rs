@@ -13,7 +13,7 @@ pub fn send(out: &mut Vec<u8>, queue: &[u8], body: &Body, fifo: Option<(usize, &
     begin(out, queue);
     text(out, r#","MessageBody":""#, &body.text);
     if let Some((group, deduplication)) = fifo {
-        number(out, r#","MessageGroupId":"group-"#, group);
+        number(out, r#"","MessageGroupId":"group-"#, group);
         text(out, r#"","MessageDeduplicationId":""#, deduplication.as_bytes());
     }
     out.extend_from_slice(b"\"}");

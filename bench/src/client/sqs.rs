@@ -144,7 +144,7 @@ impl Sqs {
         for ((handle, md5), text) in handles.zip(md5s).zip(texts) {
             match self.bodies.find(text) {
                 Some((number, body)) if body.md5 == md5 => {
-                    messages.push(Received { handle: handle.to_vec(), number })
+                    messages.push(Received { handle: handle.to_vec(), number });
                 }
                 _ => {
                     return Err(Error::wrong(

@@ -21,7 +21,7 @@ use crate::{
 /// Time a server gets to answer first, and to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// File system type of tmpfs: statfs(2).
-const TMPFS: i64 = 0x0102_1994;
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
 /// A directory of our own that is removed in the end.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Scratch {
         fs::create_dir_all(&path).map_err(Error::io(format!("create {}", path.display())))?;
         let scratch = Self(path);
         let kind = rustix::fs::statfs(&scratch.0).map_err(|error| Error::io("statfs")(error.into()))?.f_type;
-        if i64::try_from(kind).is_ok_and(|kind| kind == TMPFS) {
+        if kind == TMPFS {
             return Err(Error::usage(format!("{} is in memory: choose a --dir on a disk", parent.display())));
         }
         Ok(scratch)
@@ -102,7 +102,12 @@ impl Server {
     /// Starts a limit: this same binary again.
     pub fn limit(limit: Limit, dir: &Path, credentials: &Credentials) -> Result<Self> {
         let this = std::env::current_exe().map_err(Error::io("find this binary"))?;
-        let mut child = Command::new(this)
+        Self::limit_of(&this, limit, dir, credentials)
+    }
+
+    /// Starts a limit from this `moln-bench`.
+    pub fn limit_of(binary: &Path, limit: Limit, dir: &Path, credentials: &Credentials) -> Result<Self> {
+        let mut child = Command::new(binary)
             .args(["limit", limit.name(), "--listen", "127.0.0.1:0", "--dir"])
             .arg(dir)
             .env("AWS_SECRET_ACCESS_KEY", &credentials.secret_key)

@@ -31,9 +31,9 @@ use crate::error::{Error, Result};
 pub enum Limit {
     /// HTTP alone.
     Echo,
-    /// HTTP and SigV4 verification.
+    /// HTTP and the verification of signatures.
     Sigv4,
-    /// HTTP, SigV4 verification and group commit.
+    /// HTTP, the verification of signatures and group commit.
     Sync,
 }
 

@@ -1,4 +1,4 @@
-//! Verification of a request's SigV4 signature, header form, as fast as we know how: one pass, the signing key cached.
+//! Verification of a request's signature (AWS, version 4, header form), as fast as we know how: one pass, the signing key cached.
 
 use std::{
     cell::RefCell,

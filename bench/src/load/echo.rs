@@ -73,5 +73,5 @@ pub(super) async fn run(
         scripts.push(Echo { line: Line::open(&target.endpoint).await?, requests, messages });
     }
     let pace = Pace { warm_up: sizes.warm_up, measure: sizes.measure };
-    figures(&drive(scripts, pace, target.process).await, target)
+    Ok(figures(&drive(scripts, pace, target.process).await, target))
 }

@@ -15,7 +15,7 @@ use std::{
 
 pub use drive::{Pace, Script, Step, Tally, drive};
 
-use crate::{body::Bodies, client::Endpoint, error::Result, process::Process};
+use crate::{body::Bodies, client::Endpoint, process::Process};
 
 /// Names of the figures that a run yields. More is better for rates and ratios, less for all others.
 pub mod metric {
@@ -130,6 +130,8 @@ pub struct Sizes {
     pub backlog: u64,
     /// Receivers of `waiters`.
     pub waiters: usize,
+    /// How long `waiters` wait before anything is sent.
+    pub idle: Duration,
     /// Longest time to fill a queue; a slower server gets a smaller backlog.
     pub fill: Duration,
 }
@@ -145,7 +147,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// The outcome of a run that could not be done.
-    pub fn failed(why: impl ToString) -> Self {
+    pub fn failed(why: &(impl ToString + ?Sized)) -> Self {
         Self { values: BTreeMap::new(), trouble: Some(why.to_string()) }
     }
 }
@@ -160,7 +162,7 @@ pub async fn run(workload: Workload, target: &Target, sizes: &Sizes, bodies: &Bo
         (_, Dialect::Echo) => echo::run(workload, target, sizes, bodies).await,
         (_, Dialect::Sqs) => steady::run(workload, target, sizes, bodies).await,
     };
-    outcome.unwrap_or_else(Outcome::failed)
+    outcome.unwrap_or_else(|error| Outcome::failed(&error))
 }
 
 /// A queue name that was not used before, by this process or an earlier one.
@@ -174,7 +176,7 @@ fn fresh_name(workload: Workload, suffix: &str) -> String {
 
 /// Figures of a tally, per message.
 #[allow(clippy::cast_precision_loss)]
-fn figures(tally: &Tally, target: &Target) -> Result<Outcome> {
+fn figures(tally: &Tally, target: &Target) -> Outcome {
     let mut values = BTreeMap::new();
     let seconds = tally.elapsed.as_secs_f64();
     let thousands = tally.messages as f64 / 1000.0;
@@ -197,7 +199,7 @@ fn figures(tally: &Tally, target: &Target) -> Result<Outcome> {
         None if tally.messages == 0 => Some("nothing was answered in the measured time".to_owned()),
         None => None,
     };
-    Ok(Outcome { values, trouble })
+    Outcome { values, trouble }
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -48,11 +48,9 @@ impl Script for Filler {
         if first >= self.total {
             return Ok(Step::Finished);
         }
-        let count = (self.total - first).min(BATCH as u64);
-        self.sqs
-            .send_batch(&self.queue, usize::try_from(first).unwrap_or_default(), BATCH.min(count as usize))
-            .await?;
-        Ok(Step::Did(count))
+        let count = usize::try_from(self.total - first).unwrap_or(BATCH).min(BATCH);
+        self.sqs.send_batch(&self.queue, usize::try_from(first).unwrap_or_default(), count).await?;
+        Ok(Step::Did(count as u64))
     }
 }
 

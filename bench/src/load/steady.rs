@@ -15,6 +15,8 @@ use crate::{
     error::Result,
 };
 
+/// Distance of the connections' numbers: deduplication ids are made of them, so no two connections may share any.
+const APART: usize = 100_000_000;
 const ONE: Receive = Receive { max: 1, wait_s: 0, visibility_s: None };
 const TEN: Receive = Receive { max: BATCH, wait_s: 0, visibility_s: None };
 
@@ -98,8 +100,6 @@ pub(super) async fn run(
         pace = Pace { warm_up: Duration::ZERO, measure: sizes.measure * 4 };
     }
     let left = Arc::new(AtomicU64::new(backlog));
-    // FIFO deduplication ids are the numbers: connections must not share any.
-    const APART: usize = 100_000_000;
     let workers = queue::connect(target, bodies, sizes.connections).await?.into_iter().enumerate();
     let workers = workers
         .map(|(index, sqs)| Worker {
@@ -112,7 +112,6 @@ pub(super) async fn run(
         })
         .collect();
     let tally = drive(workers, pace, target.process).await;
-    let outcome = figures(&tally, target);
     queue::delete(target, bodies, &queue).await?;
-    outcome
+    Ok(figures(&tally, target))
 }

@@ -22,8 +22,6 @@ use crate::{
 const WAIT: Receive = Receive { max: 1, wait_s: 20, visibility_s: None };
 /// Messages sent while all wait. All of it is over before the first wait ends.
 const SENDS: usize = 200;
-/// Time without any message.
-const IDLE: Duration = Duration::from_secs(5);
 /// A message that no receiver got in this time is lost.
 const LOST: Duration = Duration::from_secs(10);
 
@@ -52,7 +50,7 @@ pub(super) async fn run(target: &Target, sizes: &Sizes, bodies: &Bodies) -> Resu
     }
     super::settle(target.process.into_iter().chain([Process::this()])).await;
     let idle = usage();
-    tokio::time::sleep(IDLE).await;
+    tokio::time::sleep(sizes.idle).await;
     let rested = usage();
 
     let mut sender = Sqs::connect(&target.endpoint, bodies).await?;
@@ -91,7 +89,7 @@ pub(super) async fn run(target: &Target, sizes: &Sizes, bodies: &Bodies) -> Resu
     if let (Some(before), Some(idle), Some(rested)) = (before, idle, rested) {
         let grown = idle.rss.saturating_sub(before.rss) as f64;
         values.insert(metric::WAITER_KIB, grown / 1024.0 / sizes.waiters.max(1) as f64);
-        values.insert(metric::IDLE, (rested.cpu_ms - idle.cpu_ms) / IDLE.as_secs_f64() / 10.0);
+        values.insert(metric::IDLE, (rested.cpu_ms - idle.cpu_ms) / sizes.idle.as_secs_f64() / 10.0);
         values.insert(metric::RSS, mib(rested.rss));
     }
     Ok(Outcome { values, trouble: None })
