@@ -1,7 +1,7 @@
 //! Commits per second of the engine on disk for 1, 16, 64 and 256 callers, one and ten puts a commit, next to what bare
 //! `write` and `fdatasync` in groups reach on the same disk in the same run.
 //!
-//! `cargo run -p moln-store --release --example throughput [DIRECTORY] [SECONDS]`
+//! `cargo run -p moln-store --release --example throughput [DIRECTORY] [SECONDS] [CALLERS]`
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "it measures; what fails, ends it")]
 
@@ -26,16 +26,17 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let dir = args.next().map_or_else(|| std::env::temp_dir().join("moln-throughput"), PathBuf::from);
     let time = Duration::from_secs_f64(args.next().map_or(2.0, |text| text.parse().expect("seconds")));
+    let callers = args.next().map_or(vec![1, 16, 64, 256], |text| vec![text.parse().expect("callers")]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     println!(
         "{:>28} {:>8} {:>12} {:>8} {:>9} {:>9}",
         "", "callers", "commits/s", "group", "CPU µs", "sync µs"
     );
-    for callers in [1, 16, 64, 256] {
+    for &callers in &callers {
         runtime.block_on(bare(&dir, callers, time));
     }
     for puts in [1, 10] {
-        for callers in [1, 16, 64, 256] {
+        for &callers in &callers {
             runtime.block_on(engine(&dir, callers, puts, time));
         }
     }
@@ -64,7 +65,9 @@ async fn engine(dir: &Path, callers: usize, puts: usize, time: Duration) {
         let store = store.clone();
         move |caller| {
             let store = store.clone();
-            async move { drop(store.commit(batch(&store, caller)).await.unwrap()) }
+            async move {
+                store.commit(batch(&store, caller)).await.unwrap();
+            }
         }
     })
     .await;

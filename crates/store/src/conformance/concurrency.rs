@@ -65,9 +65,9 @@ pub async fn readers_see_whole_batches(store: Store) {
         .collect();
     for n in 0..300 {
         commit(&store, |b| {
-            (0..10).for_each(|k| {
+            for k in 0..10 {
                 b.put(format!("w/{k}"), format!("{n}"));
-            })
+            }
         })
         .await
         .unwrap();

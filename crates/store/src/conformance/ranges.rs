@@ -6,9 +6,9 @@ use crate::{KeyRange, Store};
 /// What lies within goes, its neighbours stay.
 pub async fn delete_range_small(store: Store) {
     commit(&store, |b| {
-        ["a", "b", "b/1", "b/2", "c"].into_iter().for_each(|key| {
+        for key in ["a", "b", "b/1", "b/2", "c"] {
             b.put(key, "");
-        })
+        }
     })
     .await
     .unwrap();
@@ -87,9 +87,9 @@ async fn fill(store: &Store, prefix: &str, rows: usize) {
     let numbers: Vec<usize> = (0..rows).collect();
     for chunk in numbers.chunks(1_000) {
         commit(store, |b| {
-            chunk.iter().for_each(|n| {
+            for n in chunk {
                 b.put(format!("{prefix}{n:08}"), "value");
-            })
+            }
         })
         .await
         .unwrap();

@@ -39,9 +39,9 @@ pub async fn snapshots_are_isolated(store: Store) {
 /// Pages put together are the range, forward and from the end.
 pub async fn scans_page_both_ways(store: Store) {
     commit(&store, |b| {
-        (0..100).for_each(|n| {
+        for n in 0..100 {
             b.put(format!("k/{n:03}"), format!("{n}"));
-        });
+        }
         b.put("j", "before").put("k", "before").put("k0", "behind").put("l", "behind");
     })
     .await
@@ -52,7 +52,7 @@ pub async fn scans_page_both_ways(store: Store) {
             let (snapshot, mut found) = (store.snapshot(), Vec::new());
             let mut rest = Some(KeyRange::prefix("k/"));
             while let Some(range) = rest {
-                let page = snapshot.scan(&range, Scan { limit, reverse, ..Scan::default() }).unwrap();
+                let page = snapshot.scan(&range, Scan { reverse, limit, ..Scan::default() }).unwrap();
                 assert!(page.rows.len() <= limit && !page.rows.is_empty());
                 found.extend(page.rows.into_iter().map(|row| String::from_utf8(row.0.to_vec()).unwrap()));
                 rest = page.rest;
@@ -68,9 +68,9 @@ pub async fn scans_page_both_ways(store: Store) {
 /// Values can be left out; a page ends at its bytes but holds one row at least.
 pub async fn keys_only_and_bytes(store: Store) {
     commit(&store, |b| {
-        (0..10).for_each(|n| {
+        for n in 0..10 {
             b.put(format!("k{n}"), vec![b'v'; 100]);
-        })
+        }
     })
     .await
     .unwrap();

@@ -198,9 +198,9 @@ pub async fn sizes_over_the_limits_are_refused(store: Store) {
     );
     let many = |n: usize| {
         batch(|b| {
-            (0..n).for_each(|n| {
+            for n in 0..n {
                 b.put(format!("{n}"), "");
-            })
+            }
         })
     };
     assert_eq!(store.commit(many(limits.batch_ops + 1)).await, refused);
@@ -208,9 +208,9 @@ pub async fn sizes_over_the_limits_are_refused(store: Store) {
     let big = |n: usize| {
         let size = limits.value_bytes - 8;
         batch(|b| {
-            (0..n).for_each(|n| {
+            for n in 0..n {
                 b.put(format!("big/{n:04}"), bytes(size));
-            })
+            }
         })
     };
     assert_eq!(store.commit(big(parts + 1)).await, refused);

@@ -152,7 +152,7 @@ impl Disk {
             .manual_journal_persist(true)
             .max_journaling_size(128 << 20)
             .max_cached_files(Some(64))
-            .worker_threads(2)
+            .worker_threads(4)
             .open()?;
         let space = database.keyspace("d", || {
             fjall::KeyspaceCreateOptions::default()
