@@ -168,6 +168,11 @@ pub fn access_denied(action: &str) -> ApiError {
     )
     .with_status(403)
 }
+/// Not the URL of a queue.
+pub fn invalid_address(url: &str) -> ApiError {
+    named("InvalidAddress", "InvalidAddress", format!("The address {url} is not valid for this endpoint."))
+        .with_status(404)
+}
 /// The store did not take the commit; nothing was acknowledged.
 pub fn unavailable() -> ApiError {
     ApiError { status: 503, ..ApiError::internal("The service is unavailable. Please try again.") }

@@ -1,12 +1,57 @@
-//! Amazon SQS: standard and FIFO queues.
+//! Amazon SQS: standard and FIFO queues, all operations.
+//!
+//! # Invariants
+//! - A message is acknowledged when its commit is durable, and handed out only in a commit behind that one.
+//! - Each queue has one lock; a decision is made and its commit submitted under it, so the store's order is the
+//!   decisions' order, and memory never knows less than the store will.
+//! - Memory does not grow with a backlog: never-received messages cost nothing beyond a bounded window; a received or
+//!   delayed message at most 64 bytes; bodies in memory are bounded per queue ([`limits::WINDOW_BYTES`]).
+//! - Nothing scans a drained range: a cursor tells where the never-received begin.
+//! - Everything that waits reads the clock it was given.
+//!
+//! # Rooms
+//! [`queue`] is the domain, pure: state, command, moment → rows to write and a reply. `live` joins it with the store,
+//! the clock and those who wait. `api` is the operations. [`tables`] is all that stands on disk.
+
+mod api;
 pub mod attributes;
 pub mod errors;
-pub(crate) mod ids;
+mod ids;
 pub mod limits;
-pub(crate) mod live;
+mod live;
 pub mod md5;
 pub mod queue;
 pub mod receipt;
 pub mod tables;
 
+use std::sync::Arc;
+
+use moln_kernel::{SharedClock, Timestamp};
+use moln_store::{Store, StoreError};
+
 moln_wire::api!(pub mod model);
+
+/// The service.
+pub struct Queues {
+    core: Arc<live::Core>,
+    /// Changes of queues themselves, one at a time.
+    creating: tokio::sync::Mutex<()>,
+}
+
+impl Queues {
+    /// Reads the queues there are; their messages are read when a queue is first touched.
+    pub fn open(store: Store, clock: SharedClock) -> Result<Arc<Self>, StoreError> {
+        let core = live::Core::open(store, clock)?;
+        Ok(Arc::new(Self { core, creating: tokio::sync::Mutex::default() }))
+    }
+
+    /// The server stops: those who wait are answered with what there is, which is nothing.
+    pub fn close(&self) {
+        self.core.closing.send_replace(true);
+    }
+
+    /// The next moment a message becomes visible by itself in a queue someone waits at.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.core.all().iter().filter_map(|queue| queue.lock().timer.flatten()).min().map(Timestamp)
+    }
+}

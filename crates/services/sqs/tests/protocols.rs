@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use moln_kernel::{ApiError, Context, Endpoint, Lineage, Principal, Timestamp};
 use moln_sqs::model::{
-    self, GetQueueAttributesRequest, GetQueueAttributesResult, Message, MessageAttributeValue, ReceiveMessageRequest,
-    ReceiveMessageResult, SendMessageRequest, SendMessageResult, Sqs,
+    self, GetQueueAttributesRequest, GetQueueAttributesResult, Message, MessageAttributeValue,
+    ReceiveMessageRequest, ReceiveMessageResult, SendMessageRequest, SendMessageResult, Sqs,
 };
 use moln_wire::{Hooks, Operation, Protocol, query::Params, server};
 
@@ -23,7 +23,11 @@ impl Hooks for Echo {
 }
 
 impl Sqs for Echo {
-    async fn send_message(&self, _: &Context, input: SendMessageRequest) -> Result<SendMessageResult, ApiError> {
+    async fn send_message(
+        &self,
+        _: &Context,
+        input: SendMessageRequest,
+    ) -> Result<SendMessageResult, ApiError> {
         if input.queue_url == "none" {
             return Err(model::errors::queue_does_not_exist("The specified queue does not exist."));
         }
@@ -45,7 +49,11 @@ impl Sqs for Echo {
         Ok(GetQueueAttributesResult { attributes: Some(attributes) })
     }
 
-    async fn receive_message(&self, _: &Context, _: ReceiveMessageRequest) -> Result<ReceiveMessageResult, ApiError> {
+    async fn receive_message(
+        &self,
+        _: &Context,
+        _: ReceiveMessageRequest,
+    ) -> Result<ReceiveMessageResult, ApiError> {
         let value = MessageAttributeValue {
             binary_value: Some(Bytes::from_static(b"\x00\xff")),
             data_type: "Binary".into(),
@@ -106,17 +114,17 @@ async fn json_in_and_out() {
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(answer["MessageId"], "hé😀\n");
     assert_eq!(answer["SequenceNumber"], "5");
-    assert!(answer["MD5OfMessageAttributes"].as_str().unwrap().contains(r#"binary_value: Some(b"\0\xff")"#), "{answer}");
+    assert!(
+        answer["MD5OfMessageAttributes"].as_str().unwrap().contains(r#"binary_value: Some(b"\0\xff")"#),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn json_errors() {
     let (response, text) = json("SendMessage", r#"{"QueueUrl": "none", "MessageBody": "x"}"#).await;
     assert_eq!(response.status(), 400);
-    assert_eq!(
-        response.headers()["x-amzn-query-error"],
-        "AWS.SimpleQueueService.NonExistentQueue;Sender"
-    );
+    assert_eq!(response.headers()["x-amzn-query-error"], "AWS.SimpleQueueService.NonExistentQueue;Sender");
     assert_eq!(
         text,
         r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}"#
@@ -137,7 +145,10 @@ async fn json_errors() {
         (r#"{"DelaySeconds": "1"}"#, "STRING_VALUE can not be converted to an Integer"),
         (r#"{"DelaySeconds": 99999999999}"#, "NUMBER_VALUE can not be converted to an Integer"),
         (r#"{"QueueUrl": "q""#, "Unexpected end of the JSON document"),
-        (r#"{"QueueUrl": "q", "MessageBody": "b"} x"#, "Unexpected character in the JSON document at byte 38"),
+        (
+            r#"{"QueueUrl": "q", "MessageBody": "b"} x"#,
+            "Unexpected character in the JSON document at byte 38",
+        ),
     ] {
         let (response, text) = json("SendMessage", body).await;
         assert_eq!(response.status(), 400);
@@ -206,7 +217,10 @@ async fn query_errors_and_nested_answers() {
     );
     let (_, text) = ask(Protocol::Query, "ReceiveMessage", "/q", "Action=ReceiveMessage").await;
     assert!(text.contains("<ReceiveMessageResult><Message>"), "{text}");
-    assert!(text.contains("<Body>&lt;1&gt;</Body><Attribute><Name>SenderId</Name><Value>me</Value></Attribute>"), "{text}");
+    assert!(
+        text.contains("<Body>&lt;1&gt;</Body><Attribute><Name>SenderId</Name><Value>me</Value></Attribute>"),
+        "{text}"
+    );
     assert!(
         text.contains(
             "<MessageAttribute><Name>a</Name><Value><BinaryValue>AP8=</BinaryValue><DataType>Binary</DataType></Value>\

@@ -110,7 +110,7 @@ impl Queue {
         }
         state.advance(now);
         Ok(Found {
-            live: Live { state, deduplication: Deduplication::new(self.id, now) },
+            live: Live { state, deduplication: Deduplication::new(self.id, now), counting: rest.is_some() },
             counted,
             rest,
             snapshot,
@@ -135,7 +135,9 @@ impl Queue {
         }
         let mut inner = self.lock();
         if let Some(live) = &mut inner.live {
-            add(&mut live.state, counted);
+            if std::mem::take(&mut live.counting) {
+                add(&mut live.state, counted);
+            }
             self.counted.send_replace(true);
         }
     }

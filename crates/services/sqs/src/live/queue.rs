@@ -16,7 +16,7 @@ use super::{
 use crate::{
     attributes::Settings,
     errors,
-    queue::{State, deduplication::Deduplication, waiters::Waiters},
+    queue::{Counts, State, deduplication::Deduplication, waiters::Waiters},
     tables::QueueRow,
 };
 
@@ -45,6 +45,8 @@ impl Meta {
 pub(crate) struct Live {
     pub(crate) state: State,
     pub(crate) deduplication: Deduplication,
+    /// The messages found at activation are being counted; a purge makes that void.
+    pub(crate) counting: bool,
 }
 
 #[derive(Default)]
@@ -165,6 +167,26 @@ impl Queue {
         let (outcome, pending) = self.decide(core, decision).await?;
         self.settle(core, pending).await?;
         Ok(outcome)
+    }
+
+    /// How many messages are in which state. Waits until those found at activation are counted.
+    pub(crate) async fn counts(self: &Arc<Self>, core: &Arc<Core>) -> Result<Counts, ApiError> {
+        let mut counted = self.counted.subscribe();
+        loop {
+            let now = core.clock.now().millis();
+            let (counts, _) = self
+                .decide(core, |live, _, _| {
+                    live.state.advance(now);
+                    live.state.counts()
+                })
+                .await?;
+            if *counted.borrow_and_update() {
+                return Ok(counts);
+            }
+            if counted.changed().await.is_err() {
+                return Ok(counts);
+            }
+        }
     }
 
     /// Waits for a commit. When it failed, memory is ahead of the store: it is read again.

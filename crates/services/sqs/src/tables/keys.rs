@@ -135,6 +135,11 @@ pub(crate) fn all_deleted() -> KeyRange {
     KeyRange { start: Bytes::from_static(b"qd/"), end: Bytes::from_static(b"qd0") }
 }
 
+/// Everything a purge removes.
+pub(crate) fn messages(queue: u64) -> [KeyRange; 5] {
+    [bodies(queue), all_more(queue), all_hidden(queue), all_redriven(queue), all_seen(queue)]
+}
+
 /// The number in the last eight bytes of a key.
 pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
