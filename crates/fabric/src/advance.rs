@@ -1,0 +1,5 @@
+//! To be replaced.
+/// x
+pub struct Advance;
+/// x
+pub trait DueSource {}
