@@ -47,9 +47,10 @@ Examples:
   moln serve --listen 127.0.0.1:0                     any free port; it is printed
   moln serve --listen 0.0.0.0:4566 --access-key-file keys --tls-cert c.pem --tls-key k.pem
 
-On loopback any credentials are welcome: that is for development. On every other address requests must be signed with a
-key that was configured, and there is no default key.
-SIGTERM and SIGINT stop: open requests end, long polls are answered. SIGHUP reads the certificate again.";
+On loopback any credentials are welcome: that is for development. On every other address
+requests must be signed with a key that was configured, and there is no default key.
+SIGTERM and SIGINT stop: open requests end, long polls are answered.
+SIGHUP reads the certificate again.";
 
 /// Options of the server.
 #[derive(Clone, Debug, Default, Args)]

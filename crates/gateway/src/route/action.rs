@@ -17,9 +17,9 @@ pub(crate) fn form_value<'a>(raw: &'a [u8], name: &str) -> Option<Cow<'a, str>> 
     })
 }
 
-/// Whether the body is a form.
+/// Whether the body is a form; one of no declared type is taken for one.
 pub(crate) fn is_form(headers: &HeaderMap) -> bool {
-    content_type(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+    content_type(headers).is_none_or(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
 }
 
 /// The content type without its parameters.

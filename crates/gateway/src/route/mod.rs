@@ -185,7 +185,8 @@ impl Router {
                     [query.as_bytes(), body].iter().any(|raw| action::form_value(raw, "Action").is_some());
                 let rest = |p: &&Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
                 let by_route = model.and_then(|model| model.protocols.iter().find(rest));
-                if has_action || action::is_form(&head.headers) {
+                let declared = head.headers.contains_key(http::header::CONTENT_TYPE);
+                if has_action || (declared && action::is_form(&head.headers)) {
                     Protocol::Query
                 } else {
                     by_route.copied().unwrap_or(Protocol::Query)
@@ -349,3 +350,6 @@ fn no_service(protocol: Protocol, name: &str) -> Lost {
 fn rpc_path(path: &str) -> Option<(&str, &str)> {
     path.strip_prefix("/service/")?.split_once("/operation/")
 }
+
+#[cfg(test)]
+mod tests;
