@@ -90,10 +90,11 @@ impl SizeArgs {
     }
 }
 
-/// Keys that sign; also taken from the environment, as the AWS CLI does.
+/// Keys that sign; also taken from the environment, as the AWS CLI does, else one of our own: eight characters at least
+/// in the secret, or Moln does not take it.
 #[derive(Args, Debug)]
 pub struct CredentialArgs {
-    /// Access key id [`AWS_ACCESS_KEY_ID`, or test].
+    /// Access key id [`AWS_ACCESS_KEY_ID`, or one of our own].
     #[arg(long)]
     access_key: Option<String>,
     /// Region [us-east-1].
@@ -105,10 +106,10 @@ impl CredentialArgs {
     /// The credentials. The secret key comes from `AWS_SECRET_ACCESS_KEY` only: arguments are seen by everybody.
     pub fn credentials(&self) -> Arc<Credentials> {
         let from = |name: &str| std::env::var(name).ok();
-        let access_key = self.access_key.clone().or_else(|| from("AWS_ACCESS_KEY_ID"));
+        let (access_key, usual) = (self.access_key.clone(), Credentials::default());
         Arc::new(Credentials {
-            access_key: access_key.unwrap_or_else(|| "test".to_owned()),
-            secret_key: from("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "test".to_owned()),
+            access_key: access_key.or_else(|| from("AWS_ACCESS_KEY_ID")).unwrap_or(usual.access_key),
+            secret_key: from("AWS_SECRET_ACCESS_KEY").unwrap_or(usual.secret_key),
             region: self.region.clone(),
         })
     }

@@ -11,13 +11,14 @@ use crate::{
 };
 
 /// Columns of a steady workload: title, figure, decimals.
-const COLUMNS: [(&str, &str, usize); 6] = [
+const COLUMNS: [(&str, &str, usize); 7] = [
     ("per second", metric::RATE, 0),
     ("p50 ms", metric::P50, 2),
     ("p99 ms", metric::P99, 2),
     ("server CPU ms per 1,000", metric::CPU, 1),
     ("client CPU ms per 1,000", metric::CLIENT_CPU, 1),
     ("RSS MiB", metric::RSS, 0),
+    ("others %", metric::OTHERS, 0),
 ];
 
 /// The machine that the figures are of: processor, cores, kernel.
@@ -183,8 +184,8 @@ mod tests {
         let promises = Promise::parse_all("send>=0.5:sync\nsend>=40000\ndrain>=1").unwrap();
         let text = markdown(&compared(), &promises);
         for line in [
-            "| moln | 30,000 | 1.50 | – | – | – | – | 1.00 |",
-            "| sync | 50,000 | 1.50 | – | – | – | – | 0.60 |",
+            "| moln | 30,000 | 1.50 | – | – | – | – | – | 1.00 |",
+            "| sync | 50,000 | 1.50 | – | – | – | – | – | 0.60 |",
             "| peer | FAILED: it   broke |",
             "| ms | 20.00 |",
             "| send>=0.5:sync | 0.60 | kept |",

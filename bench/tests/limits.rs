@@ -16,8 +16,13 @@ use tokio::net::TcpListener;
 async fn start(limit: Limit, dir: &Path) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let options =
-        Options { limit, listen: address, workers: 1, dir: dir.to_owned(), secret_key: "test".to_owned() };
+    let options = Options {
+        limit,
+        listen: address,
+        workers: 1,
+        dir: dir.to_owned(),
+        secret_key: Credentials::default().secret_key,
+    };
     tokio::spawn(limit::accept(listener, &options).unwrap());
     address
 }
@@ -67,13 +72,18 @@ async fn signatures_are_verified() {
         Endpoint::at(address, Arc::new(credentials))
     };
     let mut request = Request::new("SendMessage");
-    Line::open(&with("test")).await.unwrap().echo(&mut request, b"body").await.unwrap();
+    Line::open(&with(&Credentials::default().secret_key))
+        .await
+        .unwrap()
+        .echo(&mut request, b"body")
+        .await
+        .unwrap();
     let refused =
         Line::open(&with("other")).await.unwrap().echo(&mut Request::new("SendMessage"), b"body").await;
     assert!(refused.unwrap_err().to_string().contains("403"));
 
     let mut signed = Vec::new();
-    request.write(&with("test"), b"body", &mut signed);
+    request.write(&with(&Credentials::default().secret_key), b"body", &mut signed);
     let signed = String::from_utf8(signed).unwrap();
     let today = &signed[signed.find("X-Amz-Date: ").unwrap() + 12..][..16];
     for (status, changed) in [

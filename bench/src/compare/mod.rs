@@ -35,7 +35,7 @@ pub enum Subject {
     Binary {
         /// Path of the binary.
         path: PathBuf,
-        /// Arguments beyond `serve --data DIR --listen ADDRESS`.
+        /// Arguments beyond `serve --auth required --listen ADDRESS --data DIR`.
         arguments: Vec<String>,
     },
     /// Limits and peers only.
@@ -95,7 +95,7 @@ impl Comparison {
             Subject::None => {}
             Subject::Running { url, pid } => targets.push(self.target(SUBJECT, url, *pid)?),
             Subject::Binary { path, arguments } => {
-                let server = Server::moln(path, arguments, &scratch.join("moln")).await?;
+                let server = Server::moln(path, arguments, &scratch.join("moln"), &self.credentials).await?;
                 if let Some(ms) = server.start_ms.filter(|_| self.workloads.contains(&Workload::Start)) {
                     let values = [(metric::MS, ms)].into_iter().collect();
                     results.add(Workload::Start, SUBJECT, Outcome { values, trouble: None });

@@ -64,7 +64,13 @@ pub struct Server {
 
 impl Server {
     /// Starts a Moln binary on a free port, with its data and log in this directory, and waits for its first answer.
-    pub async fn moln(binary: &Path, arguments: &[String], dir: &Path) -> Result<Self> {
+    /// It verifies every signature, as it does everywhere but on loopback: the limits do so too.
+    pub async fn moln(
+        binary: &Path,
+        arguments: &[String],
+        dir: &Path,
+        credentials: &Credentials,
+    ) -> Result<Self> {
         fs::create_dir_all(dir).map_err(Error::io(format!("create {}", dir.display())))?;
         let log = dir.join("log");
         let output = File::create(&log).map_err(Error::io(format!("write {}", log.display())))?;
@@ -73,9 +79,11 @@ impl Server {
         let began = Instant::now();
         let child = Command::new(binary)
             .arg("serve")
-            .args(["--listen", &address.to_string(), "--data"])
+            .args(["--auth", "required", "--listen", &address.to_string(), "--data"])
             .arg(dir.join("data"))
             .args(arguments)
+            .env("MOLN_ACCESS_KEY_ID", &credentials.access_key)
+            .env("MOLN_SECRET_ACCESS_KEY", &credentials.secret_key)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

@@ -10,7 +10,7 @@ use tokio::{
 use crate::{
     error::{Error, Result},
     histogram::Histogram,
-    process::Process,
+    process::{Process, machine_cpu_ms},
 };
 
 /// How long an answer may take beyond the measured time: longer than the longest long poll (20 s).
@@ -61,6 +61,31 @@ pub struct Tally {
     pub server_cpu_ms: Option<f64>,
     /// This process's CPU in the measured time.
     pub client_cpu_ms: f64,
+    /// What the rest of the machine took in the measured time, when the server's process is known.
+    pub others_cpu_ms: Option<f64>,
+}
+
+/// CPU times in milliseconds.
+struct Costs {
+    server: Option<f64>,
+    client: Option<f64>,
+    machine: Option<f64>,
+}
+
+impl Costs {
+    fn now(server: Option<Process>) -> Self {
+        let of = |process: Process| process.usage().map(|usage| usage.cpu_ms);
+        Self { machine: machine_cpu_ms(), server: server.and_then(of), client: of(Process::this()) }
+    }
+
+    fn since(self, before: &Self) -> Self {
+        let less = |now: Option<f64>, before: Option<f64>| now.zip(before).map(|(now, before)| now - before);
+        Self {
+            server: less(self.server, before.server),
+            client: less(self.client, before.client),
+            machine: less(self.machine, before.machine),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -81,7 +106,7 @@ pub async fn drive<S: Script>(scripts: Vec<S>, pace: Pace, server: Option<Proces
         running.spawn(repeat(script, from, until));
     }
     sleep_until(from).await;
-    let before = (server.and_then(Process::usage), Process::this().usage());
+    let before = Costs::now(server);
     let mut tally = Tally::default();
     let mut last = from;
     let mut collect = |tally: &mut Tally, share: Share| {
@@ -96,7 +121,7 @@ pub async fn drive<S: Script>(scripts: Vec<S>, pace: Pace, server: Option<Proces
             collect(&mut tally, share);
         }
     }
-    let after = (server.and_then(Process::usage), Process::this().usage());
+    let spent = Costs::now(server).since(&before);
     while let Ok(Some(joined)) = timeout_at(until + GRACE, running.join_next()).await {
         if let Ok(share) = joined {
             collect(&mut tally, share);
@@ -109,8 +134,10 @@ pub async fn drive<S: Script>(scripts: Vec<S>, pace: Pace, server: Option<Proces
         running.shutdown().await;
     }
     tally.elapsed = last.min(until) - from;
-    tally.server_cpu_ms = before.0.zip(after.0).map(|(before, after)| after.cpu_ms - before.cpu_ms);
-    tally.client_cpu_ms = before.1.zip(after.1).map_or(0.0, |(before, after)| after.cpu_ms - before.cpu_ms);
+    tally.server_cpu_ms = spent.server;
+    tally.client_cpu_ms = spent.client.unwrap_or_default();
+    tally.others_cpu_ms =
+        spent.machine.zip(spent.server).map(|(all, server)| all - server - tally.client_cpu_ms);
     tally
 }
 

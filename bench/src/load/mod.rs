@@ -29,6 +29,8 @@ pub mod metric {
     pub const CPU: &str = "cpu";
     /// The client's own CPU, ms per 1,000 of what `rate` counts.
     pub const CLIENT_CPU: &str = "client-cpu";
+    /// CPU that neither server nor client used, percent of one core: above a few the figures are not theirs alone.
+    pub const OTHERS: &str = "others";
     /// The server's resident memory at the end of the run, MiB.
     pub const RSS: &str = "rss";
     /// `backlog`: rate with the backlog over rate without; the lower one of receiving alone and of turning over.
@@ -182,6 +184,9 @@ fn figures(tally: &Tally, target: &Target) -> Outcome {
     let thousands = tally.messages as f64 / 1000.0;
     if seconds > 0.0 {
         values.insert(metric::RATE, tally.messages as f64 / seconds);
+    }
+    if let Some(others_ms) = tally.others_cpu_ms.filter(|_| seconds > 0.0) {
+        values.insert(metric::OTHERS, others_ms.max(0.0) / seconds / 10.0);
     }
     values.insert(metric::P50, tally.latency.quantile_ms(0.5));
     values.insert(metric::P99, tally.latency.quantile_ms(0.99));
