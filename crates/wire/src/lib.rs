@@ -24,6 +24,7 @@
 
 pub mod cbor;
 pub mod json;
+mod loose;
 pub mod query;
 pub mod rest;
 mod route;

@@ -58,7 +58,7 @@ pub enum Location {
     Uri,
     /// A query parameter; [`Member::wire`] is its name.
     Query,
-    /// All query parameters that no other member takes, as a map.
+    /// All query parameters, as a map.
     QueryMap,
     /// The HTTP status.
     Status,
@@ -101,7 +101,6 @@ impl Pattern {
 }
 
 /// A shape. `'static`: schemas refer to each other.
-#[derive(Debug)]
 pub struct Schema {
     /// Name in the model.
     pub name: &'static str,
@@ -167,6 +166,13 @@ impl Traits {
         max: None,
         error: None,
     };
+}
+
+impl std::fmt::Debug for Schema {
+    /// The name alone: schemas may refer to themselves.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Schema({})", self.name)
+    }
 }
 
 impl Schema {
@@ -302,6 +308,14 @@ impl Member {
     /// Whether its elements stand in the parent without a wrapper.
     pub fn flattened(&self) -> bool {
         self.traits.flattened || self.target().traits.flattened
+    }
+
+    /// XML and query: the element that is repeated when it is flattened. Where the list's own shape is flattened (models
+    /// older than Smithy), its element may bring a name; else the name is this member's.
+    pub fn repeated(&self, name: impl Fn(&Member) -> &'static str) -> &'static str {
+        let target = self.target();
+        let element = target.element().filter(|_| target.kind == Kind::List && target.traits.flattened);
+        element.map(&name).filter(|element| *element != "member").unwrap_or_else(|| name(self))
     }
 
     /// How it is written when it is a moment; `default` is the protocol's.

@@ -120,3 +120,11 @@ pub(crate) fn bytes_of(value: &dyn WriteShape) -> Bytes {
     value.write(&mut taker);
     taker.0
 }
+
+/// A scalar as the text of a header.
+pub(crate) fn text_of(value: &dyn WriteShape) -> String {
+    let mut body = Vec::new();
+    value.write(&mut crate::json::JsonWriter::new(&mut body));
+    let json = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+    json.as_str().map_or_else(|| json.to_string(), str::to_owned)
+}

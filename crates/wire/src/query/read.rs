@@ -8,7 +8,7 @@ use moln_kernel::Timestamp;
 
 use super::Params;
 use crate::{
-    Kind, Member, Schema,
+    Member, Schema,
     schema::TimestampFormat,
     shape::{OnEntry, OnItem, OnMember, Read, ReadError, ShapeReader},
     time,
@@ -137,11 +137,9 @@ impl<'p> Iterator for Groups<'p> {
 
 /// Whether a segment names this member: by its name, an alias, or, for flattened lists, its element's name.
 fn names(member: &Member, segment: &str) -> bool {
-    let target = member.target();
-    let element = target.element().filter(|_| target.kind == Kind::List && member.flattened());
     member.query_name() == segment
         || member.traits.query_aliases.contains(&segment)
-        || element.is_some_and(|element| element.query_name() == segment && element.query_name() != "member")
+        || member.flattened() && member.repeated(Member::query_name) == segment
 }
 
 impl ShapeReader for QueryReader<'_> {

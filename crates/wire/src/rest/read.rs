@@ -54,12 +54,10 @@ impl<'r> RestReader<'r> {
         (!texts.is_empty()).then(|| TextReader::new(texts, of, TimestampFormat::DateTime))
     }
 
-    /// All parameters that no other member takes.
-    fn param_map(&self, schema: &'static Schema, of: &'static Member) -> TextReader<'r> {
-        let taken =
-            |name: &str| schema.members.iter().any(|m| m.location == Location::Query && m.wire == name);
+    /// All parameters, also those that other members take.
+    fn param_map(&self, of: &'static Member) -> TextReader<'r> {
         let mut entries: Vec<(String, Vec<Cow<'r, str>>)> = Vec::new();
-        for (name, value) in self.params.iter().filter(|(name, _)| !taken(name)) {
+        for (name, value) in &self.params {
             match entries.iter_mut().find(|(other, _)| other == name) {
                 Some((_, values)) => values.push(value.clone()),
                 None => entries.push((name.clone().into_owned(), vec![value.clone()])),
@@ -98,9 +96,8 @@ impl<'r> RestReader<'r> {
     fn payload(&self, index: usize, of: &'static Member, member: &mut OnMember<'_>) -> Read<()> {
         let body = self.request.body;
         match of.target().kind {
-            Kind::Blob => member(index, &mut BodyReader { body }),
-            Kind::String if !body.is_empty() => member(index, &mut BodyReader { body }),
             _ if body.is_empty() => Ok(()),
+            Kind::Blob | Kind::String => member(index, &mut BodyReader { body }),
             _ => match self.codec {
                 Codec::Json => {
                     let mut reader = JsonReader::new(body, of.target())?.at(of);
@@ -188,9 +185,7 @@ impl ShapeReader for RestReader<'_> {
                     })
                 }
                 Location::Query => self.param(of),
-                Location::QueryMap => {
-                    Some(self.param_map(schema, of)).filter(|reader| !reader.entries.is_empty())
-                }
+                Location::QueryMap => Some(self.param_map(of)).filter(|reader| !reader.entries.is_empty()),
                 Location::Header => self.header(of)?,
                 Location::Headers => Some(self.header_map(of)?).filter(|reader| !reader.entries.is_empty()),
                 Location::Status => None,

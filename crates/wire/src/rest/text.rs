@@ -159,15 +159,11 @@ impl ShapeWriter for TextWriter {
     }
 
     fn float(&mut self, value: f32) {
-        self.double(f64::from(value));
+        self.texts.push(real(f64::from(value), value.to_string()));
     }
 
     fn double(&mut self, value: f64) {
-        self.texts.push(match value {
-            _ if value.is_finite() || value.is_nan() => value.to_string(),
-            _ if value > 0.0 => "Infinity".to_owned(),
-            _ => "-Infinity".to_owned(),
-        });
+        self.texts.push(real(value, value.to_string()));
     }
 
     fn timestamp(&mut self, value: Timestamp) {
@@ -176,5 +172,14 @@ impl ShapeWriter for TextWriter {
 
     fn document(&mut self, value: &serde_json::Value) {
         self.texts.push(value.to_string());
+    }
+}
+
+/// A floating-point number; infinities have names.
+fn real(value: f64, shortest: String) -> String {
+    match value {
+        _ if value.is_finite() || value.is_nan() => shortest,
+        _ if value > 0.0 => "Infinity".to_owned(),
+        _ => "-Infinity".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     schema::{Namespace, TimestampFormat},
     shape::{ShapeWriter, WriteShape},
     values,
-    xml::{Dialect, XmlWriter, start_tag},
+    xml::{Dialect, XmlWriter},
 };
 
 /// The places of a response.
@@ -141,13 +141,22 @@ impl ShapeWriter for RestWriter {
             }
             Codec::Xml => {
                 let name = schema.traits.xml_name.unwrap_or(schema.name);
-                start_tag(&mut body, name, schema.traits.xml_namespace.or(self.default_namespace()));
-                body.push(b'>');
-                let mut writer = XmlWriter::new(&mut body, Dialect::Rest);
-                in_body.for_each(|(_, member, value)| writer.member(member, value));
-                body.extend_from_slice(format!("</{name}>").as_bytes());
+                let namespace = schema.traits.xml_namespace.or(self.default_namespace());
+                XmlWriter::new(&mut body, Dialect::Rest).root(name, namespace, &Again { schema, values });
             }
         }
         self.document(body);
+    }
+}
+
+/// A structure taken apart, to be written again.
+struct Again<'v> {
+    schema: &'static Schema,
+    values: &'v [&'v dyn WriteShape],
+}
+
+impl WriteShape for Again<'_> {
+    fn write(&self, writer: &mut dyn ShapeWriter) {
+        writer.structure(self.schema, self.values);
     }
 }

@@ -6,9 +6,13 @@ use moln_kernel::{ApiError, Fault, RequestId};
 
 use super::{respond, xml_request_id};
 use crate::{
-    Kind, Location, Protocol, Schema, ServiceModel, cbor, json,
+    Location, Member, Protocol, Schema, ServiceModel, WriteShape,
+    cbor::{self, CborWriter},
+    json::{self, JsonWriter},
+    loose::Loose,
     schema::Namespace,
-    xml::{escape, start_tag},
+    values::text_of,
+    xml::{Dialect, XmlWriter, escape, start_tag},
 };
 
 /// An error in the protocol's own form; without a model for errors before the service is known.
@@ -18,15 +22,14 @@ pub fn error_response(
     error: &ApiError,
     request_id: &RequestId,
 ) -> Response<Bytes> {
-    let shape = model.and_then(|model| model.error(&error.code));
-    let told = Told { protocol, model, error, shape };
+    let told = Told::new(protocol, model, error);
     let mut body = Vec::with_capacity(256 + error.message.len());
     match protocol {
         Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => told.json(&mut body),
         Protocol::Query | Protocol::RestXml => told.xml(&mut body, request_id),
         Protocol::RpcV2Cbor => told.cbor(&mut body),
     }
-    let mut response = respond(protocol, error.status, body, request_id);
+    let mut response = respond(protocol, told.status(), body, request_id);
     let mut header = |name: &str, value: &str| {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
             response.headers_mut().insert(name, value);
@@ -35,16 +38,11 @@ pub fn error_response(
     if protocol == Protocol::RestJson {
         header("x-amzn-errortype", told.name());
     }
-    let speaks_json = matches!(protocol, Protocol::Json10 | Protocol::Json11 | Protocol::RpcV2Cbor);
-    if speaks_json && model.is_some_and(|model| model.query_compatible) {
+    if told.query_compatible() {
         header("x-amzn-query-error", &format!("{};{}", told.query_code(), told.fault()));
     }
-    for (name, value) in &error.members {
-        if let Some(member) = told.member(name).filter(|_| !speaks_json && protocol != Protocol::Query)
-            && member.location == Location::Header
-        {
-            header(member.wire, value);
-        }
+    for (member, value) in told.modelled.iter().filter(|(member, _)| told.in_header(member)) {
+        header(member.wire, &text_of(value));
     }
     response
 }
@@ -75,9 +73,62 @@ struct Told<'e> {
     model: Option<&'e ServiceModel>,
     error: &'e ApiError,
     shape: Option<&'static Schema>,
+    /// Members of the error's shape, the message among them if the shape has one.
+    modelled: Vec<(&'static Member, Loose)>,
+    /// What the shape does not have: name and text.
+    others: Vec<(&'e str, &'e str)>,
 }
 
-impl Told<'_> {
+impl<'e> Told<'e> {
+    fn new(protocol: Protocol, model: Option<&'e ServiceModel>, error: &'e ApiError) -> Self {
+        let shape = model.and_then(|model| model.error(&error.code));
+        let members = shape.map_or(&[][..], |shape| shape.members);
+        let mut told = Self { protocol, model, error, shape, modelled: Vec::new(), others: Vec::new() };
+        match members.iter().find(|member| member.name.eq_ignore_ascii_case("message")) {
+            _ if told.is_xml() => {}
+            Some(member) => told.modelled.push((member, Loose::parse(member, &error.message))),
+            // A shape without a message stays without one unless there is something to say.
+            None if error.message.is_empty() => {}
+            None => told.others.push(("message", &error.message)),
+        }
+        for (name, text) in &error.members {
+            match members.iter().find(|member| member.name == *name) {
+                Some(member) => told.modelled.push((member, Loose::parse(member, text))),
+                None => told.others.push((name, text)),
+            }
+        }
+        told
+    }
+
+    fn is_xml(&self) -> bool {
+        matches!(self.protocol, Protocol::Query | Protocol::RestXml)
+    }
+
+    /// REST protocols bind members to headers.
+    fn in_header(&self, member: &Member) -> bool {
+        matches!(self.protocol, Protocol::RestJson | Protocol::RestXml) && member.location == Location::Header
+    }
+
+    fn in_body(&self) -> impl Iterator<Item = (&'static Member, &Loose)> {
+        self.modelled
+            .iter()
+            .filter(|(member, _)| !self.in_header(member))
+            .map(|(member, value)| (*member, value))
+    }
+
+    /// A service that moved from the query protocol says the old codes too.
+    fn query_compatible(&self) -> bool {
+        let moved = matches!(self.protocol, Protocol::Json10 | Protocol::Json11 | Protocol::RpcV2Cbor);
+        moved && self.model.is_some_and(|model| model.query_compatible)
+    }
+
+    /// The modelled status of such a service is the query protocol's; in the others it is 400.
+    fn status(&self) -> u16 {
+        let modelled = self.shape.and_then(|shape| shape.traits.error).map(|traits| traits.status);
+        let is_modelled = self.query_compatible() && modelled == Some(self.error.status);
+        if is_modelled && self.error.fault == Fault::Sender { 400 } else { self.error.status }
+    }
+
     /// The error's name without its namespace.
     fn name(&self) -> &str {
         let code: &str = &self.error.code;
@@ -88,13 +139,16 @@ impl Told<'_> {
     fn full_name(&self) -> String {
         let code: &str = &self.error.code;
         let namespace = self.model.map_or("", |model| model.error_namespace);
-        let whole = self.protocol == Protocol::Json10 || self.protocol == Protocol::RpcV2Cbor;
-        match () {
-            () if code.contains('#') || namespace.is_empty() => code.to_owned(),
-            () if self.shape.is_some() || !whole => format!("{namespace}#{code}"),
-            () if code == "ValidationException" => format!("com.amazon.coral.validate#{code}"),
-            () if COMMON.contains(&code) => format!("com.amazon.coral.service#{code}"),
-            () => format!("{namespace}#{code}"),
+        let framework =
+            self.shape.is_none() && matches!(self.protocol, Protocol::Json10 | Protocol::RpcV2Cbor);
+        if code.contains('#') || namespace.is_empty() {
+            code.to_owned()
+        } else if framework && code == "ValidationException" {
+            format!("com.amazon.coral.validate#{code}")
+        } else if framework && COMMON.contains(&code) {
+            format!("com.amazon.coral.service#{code}")
+        } else {
+            format!("{namespace}#{code}")
         }
     }
 
@@ -103,17 +157,11 @@ impl Told<'_> {
         let modelled = self.shape.and_then(|shape| shape.traits.error).and_then(|traits| traits.code);
         match (self.error.query_code.as_deref().or(modelled), self.name()) {
             (Some(code), _) => code,
-            (None, "SerializationException") if self.model.is_some_and(|model| model.bare_errors) => {
-                "MalformedXML"
-            }
+            (None, "SerializationException") if self.bare() => "MalformedXML",
             (None, "SerializationException") if self.is_xml() => "MalformedInput",
             (None, "ValidationException") if self.protocol == Protocol::Query => "ValidationError",
             (None, name) => name,
         }
-    }
-
-    fn is_xml(&self) -> bool {
-        matches!(self.protocol, Protocol::Query | Protocol::RestXml)
     }
 
     fn fault(&self) -> &'static str {
@@ -123,70 +171,44 @@ impl Told<'_> {
         }
     }
 
-    fn member(&self, name: &str) -> Option<&'static crate::Member> {
-        self.shape.and_then(|shape| shape.members.iter().find(|member| member.name == name))
-    }
-
-    /// Name of the message's member, as the shape has it.
-    fn message_name(&self) -> &'static str {
-        let members = self.shape.map_or(&[][..], |shape| shape.members);
-        members.iter().find(|m| m.name.eq_ignore_ascii_case("message")).map_or("message", |m| m.wire)
-    }
-
-    /// Further members that stand in the body: wire name, value, whether it is a number or a boolean.
-    fn members(&self) -> impl Iterator<Item = (&'static str, &str, bool)> {
-        self.error.members.iter().filter_map(|(name, value)| {
-            let member = self.member(name);
-            let in_header = member.is_some_and(|m| m.location != Location::Body);
-            let rest = matches!(self.protocol, Protocol::RestJson | Protocol::RestXml);
-            let bare = member.is_some_and(|m| match m.target().kind {
-                Kind::Integer | Kind::Long => value.parse::<i64>().is_ok(),
-                Kind::Float | Kind::Double | Kind::Timestamp => {
-                    value.parse::<f64>().is_ok_and(f64::is_finite)
-                }
-                Kind::Boolean => value == "true" || value == "false",
-                _ => false,
-            });
-            (!(in_header && rest)).then_some((member.map_or(*name, |m| m.wire), value.as_str(), bare))
-        })
+    /// S3's errors have no wrapper.
+    fn bare(&self) -> bool {
+        self.protocol == Protocol::RestXml && self.model.is_some_and(|model| model.bare_errors)
     }
 
     fn json(&self, body: &mut Vec<u8>) {
         body.push(b'{');
-        let mut pair = |name: &str, value: &str, bare: bool| {
+        let pair = |body: &mut Vec<u8>, name: &str, value: &str| {
             if body.len() > 1 {
                 body.push(b',');
             }
             json::text(body, name);
             body.push(b':');
-            if bare { body.extend_from_slice(value.as_bytes()) } else { json::text(body, value) }
+            json::text(body, value);
         };
         if self.protocol != Protocol::RestJson {
-            pair("__type", &self.full_name(), false);
+            pair(body, "__type", &self.full_name());
         }
-        pair(self.message_name(), &self.error.message, false);
-        for (name, value, bare) in self.members() {
-            pair(name, value, bare);
+        for (member, value) in self.in_body() {
+            JsonWriter::new(body).member(member, value);
+        }
+        for (name, value) in &self.others {
+            pair(body, name, value);
         }
         body.push(b'}');
     }
 
     fn cbor(&self, body: &mut Vec<u8>) {
-        cbor::head(body, cbor::Major::Map, 2 + self.members().count() as u64);
-        let mut pair = |name: &str, value: &str| {
+        cbor::head(body, cbor::Major::Map, (1 + self.in_body().count() + self.others.len()) as u64);
+        cbor::text(body, "__type");
+        cbor::text(body, &self.full_name());
+        for (member, value) in self.in_body() {
+            cbor::text(body, member.wire);
+            value.write(&mut CborWriter::new(body));
+        }
+        for (name, value) in &self.others {
             cbor::text(body, name);
             cbor::text(body, value);
-        };
-        pair("__type", &self.full_name());
-        pair(self.message_name(), &self.error.message);
-        for (name, value, bare) in self.members() {
-            cbor::text(body, name);
-            match (bare, value, value.parse::<i64>(), value.parse::<f64>()) {
-                (true, "true" | "false", ..) => cbor::boolean(body, value == "true"),
-                (true, _, Ok(whole), _) => cbor::long(body, whole),
-                (true, _, _, Ok(real)) => cbor::double(body, real),
-                _ => cbor::text(body, value),
-            }
         }
     }
 
@@ -198,7 +220,7 @@ impl Told<'_> {
             body.extend_from_slice(format!("</{name}>").as_bytes());
         };
         body.extend_from_slice(b"<?xml version=\"1.0\"?>");
-        let bare = self.protocol == Protocol::RestXml && self.model.is_some_and(|model| model.bare_errors);
+        let bare = self.bare();
         if !bare {
             let uri = self.model.and_then(|model| model.xml_namespace);
             start_tag(body, "ErrorResponse", uri.map(|uri| Namespace { uri, prefix: None }));
@@ -210,7 +232,11 @@ impl Told<'_> {
         }
         element(body, "Code", self.query_code());
         element(body, "Message", &self.error.message);
-        for (name, value, _) in self.members() {
+        let dialect = if self.protocol == Protocol::Query { Dialect::Query } else { Dialect::Rest };
+        for (member, value) in self.in_body() {
+            XmlWriter::new(body, dialect).member(member, value);
+        }
+        for (name, value) in &self.others {
             element(body, name, value);
         }
         if bare {

@@ -6,7 +6,7 @@ use moln_kernel::Timestamp;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::{
-    Kind, Member, Schema,
+    Location, Member, Schema,
     schema::TimestampFormat,
     shape::{OnEntry, OnItem, OnMember, Read, ReadError, ShapeReader},
     time,
@@ -106,9 +106,7 @@ fn local(name: &str) -> &str {
 
 impl ShapeReader for XmlReader<'_> {
     fn structure(&mut self, schema: &'static Schema, member: &mut OnMember<'_>) -> Read<()> {
-        for (index, of) in
-            schema.members.iter().enumerate().filter(|(_, of)| of.location == crate::Location::Body)
-        {
+        for (index, of) in schema.members.iter().enumerate().filter(|(_, of)| of.location == Location::Body) {
             if of.traits.xml_attribute {
                 let attributes = self.nodes.first().map(Node::attributes);
                 let attribute = attributes.into_iter().flatten().find(|a| a.name() == local(of.wire));
@@ -120,9 +118,8 @@ impl ShapeReader for XmlReader<'_> {
                 }
                 continue;
             }
-            let flattened_list = of.flattened() && of.target().kind == Kind::List;
-            let element = of.target().element().filter(|element| flattened_list && element.wire != "member");
-            let mut nodes = self.children(element.map_or(of.wire, |element| element.wire));
+            let name = if of.flattened() { of.repeated(|member| member.wire) } else { of.wire };
+            let mut nodes = self.children(name);
             if !of.flattened() {
                 nodes.truncate(1);
             }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use moln_kernel::Timestamp;
 
 use crate::{
-    Kind, Member, Schema,
+    Kind, Location, Member, Schema,
     schema::{Namespace, TimestampFormat},
     shape::{Entries, Items, ShapeWriter, WriteShape},
     time,
@@ -25,8 +25,6 @@ pub struct XmlWriter<'b> {
     out: &'b mut Vec<u8>,
     dialect: Dialect,
     member: Option<&'static Member>,
-    /// Name of the element a flattened list or map repeats.
-    name: &'b str,
     /// The start tag still waits for attributes and its `>`.
     open: bool,
     /// An attribute's value is being written.
@@ -36,11 +34,11 @@ pub struct XmlWriter<'b> {
 impl<'b> XmlWriter<'b> {
     /// Appends to `out`.
     pub fn new(out: &'b mut Vec<u8>, dialect: Dialect) -> Self {
-        Self { out, dialect, member: None, name: "", open: false, attribute: false }
+        Self { out, dialect, member: None, open: false, attribute: false }
     }
 
     /// Appends an element around a root value.
-    pub fn root(&mut self, name: &'b str, namespace: Option<Namespace>, value: &dyn WriteShape) {
+    pub fn root(&mut self, name: &str, namespace: Option<Namespace>, value: &dyn WriteShape) {
         self.start(name, namespace);
         value.write(self);
         self.end(name);
@@ -56,12 +54,8 @@ impl<'b> XmlWriter<'b> {
     /// Appends a member of a structure: one element, or several when its list or map is flattened.
     pub(crate) fn member(&mut self, member: &'static Member, value: &dyn WriteShape) {
         let target = member.target();
-        let element = target.element().filter(|element| {
-            target.kind == Kind::List && self.wire(element) != "member" && member.flattened()
-        });
-        let name = self.wire(element.unwrap_or(member));
-        let outer = (self.member.replace(member), self.name);
-        self.name = name;
+        let name = self.wire(member);
+        let outer = self.member.replace(member);
         if matches!(target.kind, Kind::List | Kind::Map) && member.flattened() {
             self.content();
             value.write(self);
@@ -70,7 +64,7 @@ impl<'b> XmlWriter<'b> {
             value.write(self);
             self.end(name);
         }
-        (self.member, self.name) = outer;
+        self.member = outer;
     }
 
     fn start(&mut self, name: &str, namespace: Option<Namespace>) {
@@ -102,13 +96,18 @@ impl<'b> XmlWriter<'b> {
     }
 
     /// Appends one element of a list, key or value of a map.
-    fn element(&mut self, name: &'static str, of: &'static Member, value: &dyn WriteShape) {
-        let outer = (self.member.replace(of), self.name);
-        self.name = name;
-        self.start(name, of.traits.xml_namespace.or(of.target().traits.xml_namespace));
+    fn element(
+        &mut self,
+        name: &'static str,
+        namespace: Option<Namespace>,
+        of: &'static Member,
+        value: &dyn WriteShape,
+    ) {
+        let outer = self.member.replace(of);
+        self.start(name, namespace.or(of.traits.xml_namespace).or(of.target().traits.xml_namespace));
         value.write(self);
         self.end(name);
-        (self.member, self.name) = outer;
+        self.member = outer;
     }
 
     fn real(&mut self, value: f64, shortest: &str) {
@@ -124,9 +123,12 @@ impl<'b> XmlWriter<'b> {
 
 impl ShapeWriter for XmlWriter<'_> {
     fn structure(&mut self, schema: &'static Schema, values: &[&dyn WriteShape]) {
-        let present = || schema.members.iter().zip(values).filter(|(_, value)| !value.absent());
+        // At a REST response's root, other members travel elsewhere.
+        let here = |member: &Member| self.dialect == Dialect::Query || member.location == Location::Body;
+        let all = schema.members.iter().zip(values);
+        let present: Vec<_> = all.filter(|(member, value)| here(member) && !value.absent()).collect();
         let open = self.open;
-        for (member, value) in present().filter(|(member, _)| member.traits.xml_attribute && open) {
+        for (member, value) in present.iter().filter(|(member, _)| member.traits.xml_attribute && open) {
             self.out.push(b' ');
             self.out.extend_from_slice(self.wire(member).as_bytes());
             self.out.extend_from_slice(b"=\"");
@@ -136,8 +138,8 @@ impl ShapeWriter for XmlWriter<'_> {
             self.out.push(b'"');
         }
         self.content();
-        for (member, value) in present().filter(|(member, _)| !member.traits.xml_attribute) {
-            self.member(member, *value);
+        for (member, value) in present.iter().filter(|(member, _)| !member.traits.xml_attribute) {
+            self.member(member, **value);
         }
     }
 
@@ -154,13 +156,12 @@ impl ShapeWriter for XmlWriter<'_> {
         };
         self.content();
         // A flattened list repeats its own element.
-        let name = match member.flattened() {
-            false => self.wire(of),
-            true if self.wire(of) != "member" => self.wire(of),
-            true => self.wire(member),
+        let (name, namespace) = match member.flattened() {
+            false => (self.wire(of), None),
+            true => (member.repeated(|member| self.wire(member)), member.traits.xml_namespace),
         };
         for item in items {
-            self.element(name, of, item);
+            self.element(name, of.traits.xml_namespace.or(namespace), of, item);
         }
     }
 
@@ -168,11 +169,14 @@ impl ShapeWriter for XmlWriter<'_> {
         let Some(member) = self.member else { return };
         let [key_of, of] = member.target().members else { return };
         self.content();
-        let name = if member.flattened() { self.wire(member) } else { "entry" };
+        let (name, namespace) = match member.flattened() {
+            false => ("entry", None),
+            true => (self.wire(member), member.traits.xml_namespace),
+        };
         for (key, value) in entries {
-            self.start(name, None);
-            self.element(self.wire(key_of), key_of, &key.to_owned());
-            self.element(self.wire(of), of, value);
+            self.start(name, namespace);
+            self.element(self.wire(key_of), None, key_of, &key.to_owned());
+            self.element(self.wire(of), None, of, value);
             self.end(name);
         }
     }
