@@ -26,6 +26,7 @@ pub mod tables;
 
 use std::sync::Arc;
 
+use moln_fabric::Workers;
 use moln_kernel::{SharedClock, Timestamp};
 use moln_store::{Store, StoreError};
 
@@ -43,6 +44,14 @@ impl Queues {
     pub fn open(store: Store, clock: SharedClock) -> Result<Arc<Self>, StoreError> {
         let core = live::Core::open(store, clock)?;
         Ok(Arc::new(Self { core, creating: tokio::sync::Mutex::default() }))
+    }
+
+    /// Starts the background: message moves, retention. Must be called within a tokio runtime.
+    pub fn start(&self, workers: &Workers) {
+        let core = Arc::clone(&self.core);
+        workers.spawn("sqs/moves", move || live::moving::Moving::new(Arc::clone(&core)));
+        let core = Arc::clone(&self.core);
+        workers.spawn("sqs/retention", move || live::retention::Retention::new(Arc::clone(&core)));
     }
 
     /// The server stops: those who wait are answered with what there is, which is nothing.

@@ -113,6 +113,7 @@ async fn one_that_goes_away_takes_nothing_with_it() {
 async fn ten_thousand_wait_and_a_send_wakes_one() {
     let world = Arc::new(World::new());
     let url = world.create("q", &[]).await;
+    world.receive(&url, 1).await;
     let waiting: Vec<_> = (0..10_000).map(|_| wait(&world, &url, 20)).collect();
     settle().await;
     for n in 1..=5 {

@@ -222,6 +222,7 @@ impl Queues {
         batch.put(keys::queue(&at.account, &at.region, &at.name), row.encode());
         self.core.durable(Some(self.core.store.submit(batch))).await?;
         queue.set_meta(row);
+        queue.sweep_at(0);
         self.core.changed();
         Ok(())
     }
@@ -240,14 +241,14 @@ impl Queues {
             inner.waiters.wake_all();
             let mut batch = Batch::default();
             batch.delete(keys::queue(&at.account, &at.region, &at.name));
-            batch.put(keys::deleted(&at.account, &at.region, &at.name), now.millis().to_be_bytes().to_vec());
+            self.core.remove(at, now, &mut batch);
             batch.delete(keys::cursor(queue.id));
             for range in [keys::tasks(queue.id)].into_iter().chain(keys::messages(queue.id)) {
                 batch.delete_range(range);
             }
             self.core.store.submit(batch)
         };
-        self.core.remove(at, now);
+        self.core.tasks.forget(queue.id);
         self.core.durable(Some(pending)).await?;
         self.core.changed();
         Ok(())

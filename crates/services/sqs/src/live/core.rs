@@ -11,7 +11,7 @@ use moln_kernel::{ApiError, SharedClock, Timestamp, ids, pagination::Pagination}
 use moln_store::{Batch, CommitError, Pending, Scan, Store, StoreError};
 use tokio::sync::watch;
 
-use super::Queue;
+use super::{Queue, tasks::Tasks};
 use crate::{
     errors,
     limits::QUIET_MS,
@@ -66,6 +66,7 @@ pub(crate) struct Core {
     pub(crate) clock: SharedClock,
     pub(crate) receipts: Receipts,
     pub(crate) pagination: Pagination,
+    pub(crate) tasks: Tasks,
     shards: [Shard; SHARDS],
     /// When names were deleted, for the minute they stay taken.
     deleted: RwLock<BTreeMap<String, u64>>,
@@ -101,6 +102,7 @@ impl Core {
             clock,
             receipts: Receipts::new(receipt_key),
             pagination: Pagination::new(&secret),
+            tasks: Tasks::open(&*snapshot)?,
             shards: std::array::from_fn(|_| Shard::default()),
             deleted: RwLock::default(),
             closing: watch::Sender::new(false),
@@ -118,15 +120,12 @@ impl Core {
             }
             range = page.rest;
         }
-        let now = core.clock.now().millis();
         let mut range = Some(keys::all_deleted());
         while let Some(next) = range {
             let page = snapshot.scan(&next, Scan::default())?;
             for (key, at, _) in page.rows {
                 let at = keys::last_number(&at).unwrap_or(0);
-                if let Ok(name) = std::str::from_utf8(&key)
-                    && now < at.saturating_add(QUIET_MS)
-                {
+                if let Ok(name) = std::str::from_utf8(&key) {
                     write(&core.deleted).insert(name.to_owned(), at);
                 }
             }
@@ -169,14 +168,21 @@ impl Core {
         shard.try_insert(address, queue).is_ok()
     }
 
-    /// Takes a queue out; its name stays taken for a minute.
-    pub(crate) fn remove(&self, address: &Address, now: Timestamp) {
+    /// Takes a queue out; its name stays taken for a minute. Names whose minute is over are released.
+    pub(crate) fn remove(&self, address: &Address, now: Timestamp, batch: &mut Batch) {
         let at = Borrowed(&address.account, &address.region, &address.name);
         write(self.shard(at)).remove(&at);
-        let key = keys::deleted(&address.account, &address.region, &address.name);
         let mut deleted = write(&self.deleted);
-        deleted.retain(|_, at| now.millis() < at.saturating_add(QUIET_MS));
+        deleted.retain(|key, at| {
+            let taken = now.millis() < at.saturating_add(QUIET_MS);
+            if !taken {
+                batch.delete(key.clone());
+            }
+            taken
+        });
+        let key = keys::deleted(&address.account, &address.region, &address.name);
         deleted.insert(String::from_utf8_lossy(&key).into_owned(), now.millis());
+        batch.put(key, now.millis().to_be_bytes().to_vec());
     }
 
     /// Whether a queue of this name was deleted within the last minute.

@@ -2,11 +2,14 @@
 
 pub(crate) mod activation;
 pub(crate) mod core;
+pub(crate) mod moving;
 pub(crate) mod queue;
 pub(crate) mod receive;
 pub(crate) mod redrive;
 pub(crate) mod refill;
+pub(crate) mod retention;
 pub(crate) mod send;
+pub(crate) mod tasks;
 pub(crate) mod timer;
 
 pub(crate) use core::Core;

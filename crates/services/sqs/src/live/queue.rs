@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use moln_kernel::ApiError;
@@ -74,6 +74,8 @@ pub(crate) struct Queue {
     pub(crate) activating: tokio::sync::Mutex<()>,
     pub(crate) refilling: tokio::sync::Mutex<()>,
     prefetching: AtomicBool,
+    /// When the oldest message may be past its retention, milliseconds since the epoch; 0: to be looked up.
+    pub(crate) sweep_due: AtomicU64,
     /// The timer must look again.
     pub(crate) rearm: Notify,
     /// The messages found at activation are counted.
@@ -92,6 +94,7 @@ impl Queue {
             activating: tokio::sync::Mutex::default(),
             refilling: tokio::sync::Mutex::default(),
             prefetching: AtomicBool::new(false),
+            sweep_due: AtomicU64::new(0),
             rearm: Notify::new(),
             counted: watch::Sender::new(false),
         }
@@ -102,6 +105,11 @@ impl Queue {
     }
     pub(crate) fn set_meta(&self, row: QueueRow) {
         *write(&self.meta) = Meta::new(row);
+    }
+
+    /// Asks for a look at the retention not later than `at`; whether it was later before.
+    pub(crate) fn sweep_at(&self, at: u64) -> bool {
+        self.sweep_due.fetch_min(at, Ordering::AcqRel) > at
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use moln_kernel::{ApiError, Timestamp};
+use moln_kernel::ApiError;
 use tokio::sync::oneshot;
 
 use super::{Core, Queue, core::unread};
@@ -197,9 +197,4 @@ impl Queue {
         })
         .await
     }
-}
-
-/// A moment as the domain counts them.
-pub(crate) fn plus(now: Timestamp, ms: u64) -> u64 {
-    now.millis().saturating_add(ms)
 }

@@ -44,6 +44,7 @@ impl Queue {
             rows = self.rows(core, dead)?;
         }
         let now = core.clock.now().millis();
+        let retention = graveyard.meta().settings.retention_ms;
         let mut moved = Vec::with_capacity(rows.len());
         for (stamp, state, row) in &rows {
             let Some(message) = Message::decode(row) else { continue };
@@ -66,6 +67,10 @@ impl Queue {
             };
             let incoming =
                 Incoming { row: message.encode(), visible_at: now, group: message.group.map(Into::into) };
+            if graveyard.sweep_at(message.sent.saturating_add(retention)) {
+                // Older than all it has: retention has to look earlier.
+                core.changed();
+            }
             moved.push((*stamp, message::rows(row), message.sent, incoming));
         }
         // Long messages go one by one: a commit has a size.

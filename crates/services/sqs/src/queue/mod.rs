@@ -153,6 +153,17 @@ impl State {
     pub fn forget(&mut self, stamp: u64) {
         either!(self, queue => queue.forget(stamp));
     }
+    /// Forgets a message past its retention, wherever it is. `delayed`: it was delayed when sent. Whether it has a
+    /// hidden row.
+    pub fn expire(&mut self, stamp: u64, delayed: bool) -> bool {
+        match self {
+            Self::Standard(queue) => queue.expire(stamp, delayed),
+            Self::Fifo(queue) => {
+                queue.forget(stamp);
+                true
+            }
+        }
+    }
     /// Forgets everything (purge); the rows are the caller's.
     pub fn clear(&mut self) {
         either!(self, queue => queue.clear());

@@ -264,8 +264,8 @@ impl Standard {
         }
     }
 
-    /// Forgets a message past its retention, wherever it is. Slow for delayed ones: retention is rarely that short.
-    pub fn expire(&mut self, stamp: u64, delayed: bool) {
+    /// See [`super::State::expire`]. Slow for delayed ones: retention is rarely that short.
+    pub fn expire(&mut self, stamp: u64, delayed: bool) -> bool {
         if self.received.contains_key(&stamp) {
             self.forget(stamp);
         } else if delayed {
@@ -274,7 +274,9 @@ impl Standard {
         } else if stamp > self.cursor {
             self.window.remove(stamp);
             self.fresh -= 1;
+            return false;
         }
+        true
     }
 
     /// See [`super::State::clear`].

@@ -144,6 +144,10 @@ pub(crate) fn messages(queue: u64) -> [KeyRange; 5] {
 pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
     key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
 }
+/// The number behind the queue's.
+pub(crate) fn second_number(key: &[u8]) -> Option<u64> {
+    key.get(10..)?.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}
 /// The number behind the table's name.
 pub(crate) fn first_number(key: &[u8]) -> Option<u64> {
     key.get(2..)?.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))

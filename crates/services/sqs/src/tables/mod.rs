@@ -5,7 +5,9 @@ pub mod hidden;
 pub(crate) mod keys;
 pub mod message;
 pub mod queue;
+pub mod task;
 
 pub use hidden::Hidden;
 pub use message::{Attribute, AttributeValue, History, Message};
 pub use queue::QueueRow;
+pub use task::{Status, Task};
