@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
@@ -65,10 +66,71 @@ pub enum BodyError {
     TooSlow,
     /// The connection ended before the body did, or broke its framing.
     Truncated,
+    /// There is no memory for it now.
+    Busy,
 }
 
-/// Takes a body in, at most `limit` bytes. One piece is not copied.
-pub async fn collect<B>(mut body: B, limit: usize, pace: Pace) -> Result<Bytes, BodyError>
+/// Memory for large bodies, shared by all requests: however many clients send at once, the process stays in its bounds.
+#[derive(Debug)]
+pub struct Budget {
+    most: usize,
+    used: AtomicUsize,
+}
+
+/// Bodies up to this many bytes are not counted: most requests cost the budget nothing.
+const SMALL: usize = 8 << 10;
+
+impl Budget {
+    /// At most this many bytes.
+    pub const fn new(most: usize) -> Self {
+        Self { most, used: AtomicUsize::new(0) }
+    }
+
+    /// Nothing taken yet.
+    pub fn share(&self) -> Share<'_> {
+        Share { budget: self, bytes: 0 }
+    }
+}
+
+/// A request's part of the [`Budget`]; given back when dropped.
+#[derive(Debug)]
+pub struct Share<'a> {
+    budget: &'a Budget,
+    bytes: usize,
+}
+
+impl Share<'_> {
+    /// Makes it at least this large; says no when that is over the budget.
+    fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
+        if bytes <= SMALL.max(self.bytes) {
+            return Ok(());
+        }
+        let more = bytes - self.bytes;
+        if self.budget.used.fetch_add(more, Relaxed).saturating_add(more) > self.budget.most {
+            self.budget.used.fetch_sub(more, Relaxed);
+            return Err(BodyError::Busy);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.budget.used.fetch_sub(self.bytes, Relaxed);
+        }
+    }
+}
+
+/// Takes a body in, at most `limit` bytes, within a share of the budget that must live as long as the body does. One
+/// piece is not copied.
+pub async fn collect<B>(
+    mut body: B,
+    limit: usize,
+    pace: Pace,
+    share: &mut Share<'_>,
+) -> Result<Bytes, BodyError>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
@@ -80,6 +142,7 @@ where
         drain(body, limit as u64).await;
         return Err(BodyError::TooLarge);
     }
+    share.grow(usize::try_from(announced.lower()).unwrap_or(limit))?;
     let Some(first) = piece(&mut body, pace.silence).await? else { return Ok(Bytes::new()) };
     if first.len() <= limit && body.is_end_stream() {
         return Ok(first);
@@ -93,6 +156,7 @@ where
             drain(body, limit as u64).await;
             return Err(BodyError::TooLarge);
         }
+        share.grow(whole.len() + bytes.len())?;
         whole.extend_from_slice(&bytes);
         let allowed = Duration::from_secs(whole.len() as u64 / pace.bytes_per_second.max(1));
         if started.elapsed() > pace.silence + allowed {
@@ -125,7 +189,7 @@ where
 }
 
 /// Reads on for a moment, so that a client that writes before it reads gets to see the refusal.
-async fn drain<B>(mut body: B, most: u64)
+pub(crate) async fn drain<B>(mut body: B, most: u64)
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
@@ -146,6 +210,26 @@ where
 mod tests {
     use super::*;
 
+    static PLENTY: Budget = Budget::new(1 << 20);
+
+    async fn take(body: Body, limit: usize) -> Result<Bytes, BodyError> {
+        collect(body, limit, PACE, &mut PLENTY.share()).await
+    }
+
+    #[tokio::test]
+    async fn large_bodies_share_a_budget() {
+        let budget = Budget::new(3 * SMALL);
+        let body = |len| Body::Whole(Bytes::from(vec![b'x'; len]));
+        let (mut one, mut two, mut three) = (budget.share(), budget.share(), budget.share());
+        assert!(collect(body(2 * SMALL), 1 << 20, PACE, &mut one).await.is_ok());
+        assert_eq!(collect(body(2 * SMALL), 1 << 20, PACE, &mut two).await, Err(BodyError::Busy));
+        assert!(collect(body(SMALL), 1 << 20, PACE, &mut three).await.is_ok(), "small ones are always taken");
+        drop(one);
+        assert!(collect(body(2 * SMALL), 1 << 20, PACE, &mut two).await.is_ok());
+        drop((two, three));
+        assert_eq!(budget.used.load(Relaxed), 0);
+    }
+
     const PACE: Pace = Pace { silence: Duration::from_secs(30), bytes_per_second: 1_024 };
 
     fn stream(pieces: &[&'static [u8]]) -> Body {
@@ -159,21 +243,18 @@ mod tests {
     #[tokio::test]
     async fn whole_and_pieces() {
         let whole = Bytes::from_static(b"hello");
-        let got = collect(Body::Whole(whole.clone()), 5, PACE).await.unwrap();
+        let got = take(Body::Whole(whole.clone()), 5).await.unwrap();
         assert_eq!(got.as_ptr(), whole.as_ptr(), "one piece is not copied");
-        assert_eq!(collect(stream(&[b"he", b"", b"llo"]), 5, PACE).await.unwrap(), whole);
-        assert_eq!(collect(stream(&[b"he", b"llo!"]), 5, PACE).await, Err(BodyError::TooLarge));
-        assert_eq!(
-            collect(Body::Whole(Bytes::from_static(b"hello!")), 5, PACE).await,
-            Err(BodyError::TooLarge)
-        );
-        assert_eq!(collect(Body::Whole(Bytes::new()), 0, PACE).await.unwrap(), "");
+        assert_eq!(take(stream(&[b"he", b"", b"llo"]), 5).await.unwrap(), whole);
+        assert_eq!(take(stream(&[b"he", b"llo!"]), 5).await, Err(BodyError::TooLarge));
+        assert_eq!(take(Body::Whole(Bytes::from_static(b"hello!")), 5).await, Err(BodyError::TooLarge));
+        assert_eq!(take(Body::Whole(Bytes::new()), 0).await.unwrap(), "");
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_and_trickle_end() {
         let (_tx, rx) = mpsc::channel(1);
-        assert_eq!(collect(Body::Stream(rx), 5, PACE).await, Err(BodyError::TooSlow));
+        assert_eq!(take(Body::Stream(rx), 5).await, Err(BodyError::TooSlow));
         let (tx, rx) = mpsc::channel(1);
         tokio::spawn(async move {
             while tx.send(Ok(Bytes::from_static(b"x"))).await.is_ok() {
@@ -181,7 +262,7 @@ mod tests {
             }
         });
         let begun = Instant::now();
-        assert_eq!(collect(Body::Stream(rx), 1_000, PACE).await, Err(BodyError::TooSlow));
+        assert_eq!(take(Body::Stream(rx), 1_000).await, Err(BodyError::TooSlow));
         assert!(begun.elapsed() < Duration::from_secs(40));
     }
 
@@ -190,6 +271,6 @@ mod tests {
         let (tx, rx) = mpsc::channel(2);
         tx.try_send(Ok(Bytes::from_static(b"x"))).unwrap();
         tx.try_send(Err(std::io::Error::other("cut"))).unwrap();
-        assert_eq!(collect(Body::Stream(rx), 5, PACE).await, Err(BodyError::Truncated));
+        assert_eq!(take(Body::Stream(rx), 5).await, Err(BodyError::Truncated));
     }
 }

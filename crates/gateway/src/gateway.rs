@@ -15,7 +15,7 @@ use moln_wire::{Protocol, ServiceModel, server as wire};
 
 use crate::{
     admin::Admin,
-    body::{Body, BodyError, Pace, collect},
+    body::{Body, BodyError, Budget, Pace, collect, drain},
     browser::{self, Origins, Verdict},
     identity::{Access, Doorkeeper, Identity, endpoint},
     metrics::Metrics,
@@ -32,6 +32,8 @@ pub struct Settings {
     pub slow: Duration,
     /// How long clients may take to send a body.
     pub pace: Pace,
+    /// Memory for the bodies of all requests at once, in bytes.
+    pub body_memory: usize,
     /// Which web pages may call.
     pub origins: Origins,
 }
@@ -42,6 +44,7 @@ impl Default for Settings {
             log_requests: false,
             slow: Duration::from_secs(21),
             pace: Pace { silence: Duration::from_secs(30), bytes_per_second: 1_024 },
+            body_memory: 512 << 20,
             origins: Origins::default(),
         }
     }
@@ -66,9 +69,13 @@ pub struct Gateway {
     doorkeeper: Doorkeeper,
     clock: SharedClock,
     settings: Settings,
+    bodies: Budget,
     metrics: Arc<Metrics>,
     admin: Admin,
 }
+
+/// How much of a stranger's body is read and thrown away, so that the refusal can be read, in bytes.
+const STRANGERS: u64 = 1 << 20;
 
 /// What became of a request: the answer, and the operation it was when that was found.
 type Outcome = (Response<Body>, Option<(usize, usize)>);
@@ -84,7 +91,8 @@ impl Gateway {
     ) -> Self {
         let metrics = Arc::new(Metrics::new(router.models()));
         let admin = Admin::new(control, Arc::clone(&metrics), router.models().collect());
-        Self { router, doorkeeper, clock, settings, metrics, admin }
+        let bodies = Budget::new(settings.body_memory);
+        Self { router, doorkeeper, clock, settings, bodies, metrics, admin }
     }
 
     /// The gateway's numbers.
@@ -193,20 +201,32 @@ impl Gateway {
             (whole(wire::error_response(protocol, model, error, request_id)), None)
         };
 
-        let limit = self.router.body_limit(addressed.service);
-        let body = match collect(body, limit, self.settings.pace).await {
-            Ok(body) => body,
-            Err(why) => {
-                let mut outcome = refuse(self.router.guess(&addressed, head, &[]), &unreadable(why, limit));
-                outcome.0.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-                return outcome;
-            }
+        let closing = |mut outcome: Outcome| {
+            outcome.0.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            outcome
         };
+
         let now = self.clock.now();
         let is_admin = addressed.service.is_none() && Admin::owns(head.uri.path());
         if is_admin && Admin::is_open(head) {
-            return (self.admin.answer(head, &body, now).await, None);
+            let detailed = peer.access == Access::Development;
+            return (self.admin.answer(head, &Bytes::new(), now, detailed).await, None);
         }
+        // Strangers get no memory for their bodies.
+        if let Err(failure) = self.doorkeeper.glance(peer.access, claims.as_ref().map(Option::as_ref)) {
+            self.metrics.denied.fetch_add(1, Relaxed);
+            let protocol = self.router.guess(&addressed, head, &[]);
+            drain(body, STRANGERS).await;
+            return closing(refuse(protocol, &failure.to_error(protocol, model)));
+        }
+        let limit = self.router.body_limit(addressed.service);
+        let mut share = self.bodies.share();
+        let body = match collect(body, limit, self.settings.pace, &mut share).await {
+            Ok(body) => body,
+            Err(why) => {
+                return closing(refuse(self.router.guess(&addressed, head, &[]), &unreadable(why, limit)));
+            }
+        };
         let scope = if is_admin { Some("moln") } else { model.map(|model| model.signing_name) };
         let claimed = claims.as_ref().map(Option::as_ref);
         let identity = match self.doorkeeper.admit(peer.access, claimed, head, &body, scope, now) {
@@ -218,7 +238,7 @@ impl Gateway {
             }
         };
         if is_admin {
-            return (self.admin.answer(head, &body, now).await, None);
+            return (self.admin.answer(head, &body, now, true).await, None);
         }
         let body = match unchunked(head, body, &identity) {
             Ok(body) => body,
@@ -305,6 +325,10 @@ fn unreadable(why: BodyError, limit: usize) -> ApiError {
             "Your socket connection to the server was not read from or written to within the timeout period.",
         )
         .with_status(408),
+        BodyError::Busy => ApiError {
+            status: 503,
+            ..ApiError::internal("The server has no memory for a request of this size now. Try again.")
+        },
         BodyError::Truncated => ApiError::sender(
             "IncompleteBody",
             "You did not provide the number of bytes specified by the Content-Length HTTP header.",

@@ -42,6 +42,23 @@ pub struct Doorkeeper {
 }
 
 impl Doorkeeper {
+    /// Turns strangers away by the head alone: those who do not sign, or with a key nobody knows, where that is needed.
+    pub fn glance(
+        &self,
+        access: Access,
+        claims: Result<Option<&Presented<'_>>, &Failure>,
+    ) -> Result<(), Failure> {
+        match (access, claims) {
+            (Access::Development, _) => Ok(()),
+            (Access::Required, Err(failure)) => Err(failure.clone()),
+            (Access::Required, Ok(None)) => Err(Failure::Missing),
+            (Access::Required, Ok(Some(claims))) => match self.verifier.find(&claims.access_key) {
+                Some(_) => Ok(()),
+                None => Err(Failure::UnknownKey),
+            },
+        }
+    }
+
     /// Lets the request in or not. `claims`: what [`Presented::read`] found.
     pub fn admit(
         &self,

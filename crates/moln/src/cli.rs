@@ -1,6 +1,8 @@
 //! The command line. Every option of `serve` can also stand in the environment (`MOLN_…`) and in `moln.toml`; the command
 //! line wins over the environment, the environment over the file.
 
+#![allow(clippy::doc_markdown)] // the texts are help for a terminal, not Markdown
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -109,18 +109,18 @@ impl Server {
             hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(failed)?;
         // Ends with the connection; what goes wrong there is seen in the answer.
         tokio::spawn(connection);
-        let request = self.request(method, path, body)?;
+        let request = self.request(method, path, &body)?;
         sender.send_request(request).await.map_err(failed)
     }
 
-    fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Body>, Failure> {
+    fn request(&self, method: Method, path: &str, body: &Bytes) -> Result<Request<Body>, Failure> {
         let bad = |_| Failure::usage("the server's address cannot be used in a request.");
         let uri: Uri = path.parse().map_err(|_| Failure::usage("the path cannot be used in a request."))?;
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
         let mut request = Request::new(Body::Whole(body.clone()));
         request.headers_mut().insert(header::HOST, HeaderValue::from_str(authority).map_err(bad)?);
         if let Some(signer) = signer() {
-            sign(&signer, &method, &uri, request.headers_mut(), &body, SystemClock::default().now());
+            sign(&signer, &method, &uri, request.headers_mut(), body, SystemClock::default().now());
         }
         *request.method_mut() = method;
         *request.uri_mut() = uri;

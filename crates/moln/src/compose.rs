@@ -2,22 +2,30 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use http::request;
+use moln_fabric::{Advance, DueSource, Workers, advance::stored_offset};
 use moln_gateway::{
     Gateway, Settings,
     identity::Doorkeeper,
     route::{Registration, Router},
     sigv4::Verifier,
 };
-use moln_kernel::{SharedClock, SystemClock};
+use moln_kernel::{AccountId, MovableClock, SharedClock, SystemClock, Timestamp};
+use moln_sqs::Queues;
 use moln_store::{FjallStore, Options, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::{config::Config, control::Operator, failure::Failure};
 
-/// The parts of a running server that outlive its connections.
-pub(crate) struct Parts {
+/// How long background work may take to end when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A server that is put together, without its sockets.
+pub(crate) struct Moln {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) store: Store,
+    store: Store,
+    workers: Workers,
+    queues: Arc<Queues>,
 }
 
 /// Opens the store of a data directory.
@@ -28,23 +36,41 @@ pub(crate) fn open(data: &Path) -> Result<Store, Failure> {
         tracing::error!(why, "the disk failed; stopping at once");
         std::process::exit(1);
     });
-    FjallStore::open(options).map_err(|why| {
-        let failure = Failure::new(format!("cannot open the data directory {}: {why}.", data.display()));
-        match why {
-            StoreError::Locked(_) => {
-                failure.next("Another moln uses it. Stop that one, or take another --data DIR.")
-            }
-            _ => failure.next("`moln doctor --data DIR` looks closer."),
-        }
-    })
+    FjallStore::open(options).map_err(|why| unreadable(data, &why))
 }
 
-/// Puts a server together. `stop` turns true when it is to end: long polls then answer at once.
-pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>) -> Parts {
-    let clock = Arc::new(SystemClock::new(Duration::ZERO));
-    let shared: SharedClock = Arc::<SystemClock>::clone(&clock);
-    let services = services();
-    let operator = Operator::new(Arc::clone(&clock), store.clone(), stop.clone());
+fn unreadable(data: &Path, why: &StoreError) -> Failure {
+    let failure = Failure::new(format!("cannot open the data directory {}: {why}.", data.display()));
+    match why {
+        StoreError::Locked(_) => {
+            failure.next("Another moln uses it. Stop that one, or take another --data DIR.")
+        }
+        _ => failure.next("`moln doctor --data DIR` looks closer."),
+    }
+}
+
+/// Puts a server together. `stop` turns true when it is to end.
+pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>) -> Result<Moln, Failure> {
+    let bad = |why: StoreError| unreadable(&config.data, &why);
+    let system = Arc::new(SystemClock::new(stored_offset(&store).map_err(bad)?));
+    let clock: SharedClock = Arc::<SystemClock>::clone(&system);
+    let movable: Arc<dyn MovableClock> = system;
+    let workers = Workers::new(Arc::clone(&clock));
+    let advance = Advance::new(Arc::clone(&movable), store.clone(), workers.clone());
+
+    let queues = Queues::open(store.clone(), Arc::clone(&clock)).map_err(bad)?;
+    advance.add(Arc::new(Visibility(Arc::clone(&queues))));
+    let sqs = Registration::new(Arc::new(moln_sqs::model::Api(Arc::clone(&queues))))
+        .aliases(&["queue"])
+        .claims(is_queue_path);
+
+    let operator = Operator {
+        clock: movable,
+        advance,
+        store: store.clone(),
+        workers: workers.clone(),
+        stop: stop.clone(),
+    };
     let doorkeeper = Doorkeeper {
         verifier: Verifier::new(Arc::new(config.keys)),
         account: config.account,
@@ -52,10 +78,65 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(services), doorkeeper, shared, settings, Arc::new(operator));
-    Parts { gateway: Arc::new(gateway), store }
+    let gateway = Gateway::new(Router::new(vec![sqs]), doorkeeper, clock, settings, Arc::new(operator));
+    Ok(Moln { gateway: Arc::new(gateway), store, workers, queues })
 }
 
-fn services() -> Vec<Registration> {
-    Vec::new()
+impl Moln {
+    /// The server is about to end: those who wait are answered now.
+    pub(crate) fn stopping(&self) {
+        self.queues.close();
+    }
+
+    /// Ends background work, waits until everything is on disk, and closes the store.
+    pub(crate) async fn end(self) -> Result<(), Failure> {
+        self.workers.stop(GRACE).await;
+        let store = self.store;
+        match tokio::task::spawn_blocking(move || store.close()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(Failure::new(format!("the store did not close cleanly: {why}."))),
+            Err(why) => Err(Failure::new(format!("the store did not close: {why}."))),
+        }
+    }
+}
+
+/// When messages come back by themselves, for the clock that is moved.
+struct Visibility(Arc<Queues>);
+
+impl DueSource for Visibility {
+    fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        self.0.next_due().filter(|due| *due > after)
+    }
+}
+
+/// `/ACCOUNT/NAME` and `/queue/REGION/ACCOUNT/NAME`: queue URLs, which name no service.
+fn is_queue_path(head: &request::Parts) -> bool {
+    let mut parts = head.uri.path().split('/').skip(1);
+    let mut first = parts.next();
+    if first == Some("queue") {
+        first = parts.nth(1);
+    }
+    let named = parts.next().is_some_and(|name| !name.is_empty());
+    first.is_some_and(|account| AccountId::parse(account).is_some()) && named && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_paths_are_known() {
+        for (path, is) in [
+            ("/000000000000/q", true),
+            ("/queue/us-east-1/000000000000/q.fifo", true),
+            ("/000000000000/", false),
+            ("/000000000000", false),
+            ("/bucket/key", false),
+            ("/000000000000/q/more", false),
+            ("/", false),
+        ] {
+            let head = http::Request::builder().uri(path).body(()).unwrap().into_parts().0;
+            assert_eq!(is_queue_path(&head), is, "{path}");
+        }
+    }
 }

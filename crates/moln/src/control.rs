@@ -2,26 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
+use moln_fabric::{Advance, Workers, advance::AdvanceError, worker::Phase};
 use moln_gateway::{
     admin::{Control, Pieces},
     metrics::Exposition,
 };
-use moln_kernel::{ApiError, Clock as _, MovableClock as _, SystemClock, Timestamp, clock::BoxFuture};
+use moln_kernel::{ApiError, MovableClock, Timestamp, clock::BoxFuture};
 use moln_store::{Stats, Store, stats::SYNC_BUCKETS_MICROS};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// Operates the process.
 pub(crate) struct Operator {
-    clock: Arc<SystemClock>,
-    store: Store,
-    stop: watch::Receiver<bool>,
-}
-
-impl Operator {
-    pub(crate) fn new(clock: Arc<SystemClock>, store: Store, stop: watch::Receiver<bool>) -> Self {
-        Self { clock, store, stop }
-    }
+    pub(crate) clock: Arc<dyn MovableClock>,
+    pub(crate) advance: Advance,
+    pub(crate) store: Store,
+    pub(crate) workers: Workers,
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 impl Control for Operator {
@@ -30,8 +27,16 @@ impl Control for Operator {
     }
 
     fn advance(&self, by: Duration) -> BoxFuture<'_, Result<Timestamp, ApiError>> {
-        self.clock.advance(by);
-        Box::pin(async { Ok(self.clock.now()) })
+        Box::pin(async move {
+            match self.advance.by(by).await {
+                Ok(done) => Ok(done.to),
+                // Tells how far it went, and what to do; nothing about the inside but workers' names.
+                Err(AdvanceError::Store { .. }) => {
+                    Err(ApiError::internal("The moved clock could not be stored."))
+                }
+                Err(why) => Err(ApiError::sender("Conflict", why.to_string()).with_status(409)),
+            }
+        })
     }
 
     fn backup(&self) -> Result<Pieces, ApiError> {
@@ -40,15 +45,59 @@ impl Control for Operator {
 
     fn metrics(&self, out: &mut Exposition) {
         store_metrics(&self.store.stats(), out);
+        worker_metrics(&self.workers, out);
     }
 
     fn details(&self) -> Value {
         let stats = self.store.stats();
-        json!({ "store": { "commits": stats.commits, "queue": stats.queue, "diskBytes": stats.disk_bytes } })
+        let workers: Vec<Value> = self
+            .workers
+            .report()
+            .into_iter()
+            .map(|report| {
+                json!({
+                    "name": &*report.name,
+                    "state": phase(report.phase),
+                    "doing": report.info,
+                    "steps": report.steps,
+                    "errors": report.errors,
+                })
+            })
+            .collect();
+        json!({
+            "store": { "commits": stats.commits, "queue": stats.queue, "diskBytes": stats.disk_bytes },
+            "workers": workers,
+        })
     }
 
     fn stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+}
+
+fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Running => "running",
+        Phase::Idle { .. } => "idle",
+        Phase::Throttled { .. } => "throttled",
+        Phase::Failed { .. } => "failed",
+        Phase::Done => "done",
+    }
+}
+
+fn worker_metrics(workers: &Workers, out: &mut Exposition) {
+    let reports = workers.report();
+    out.family("moln_worker_steps_total", "counter", "Steps of background workers.");
+    for report in &reports {
+        out.sample("moln_worker_steps_total", &[("worker", &report.name)], report.steps);
+    }
+    out.family("moln_worker_errors_total", "counter", "Errors and panics of background workers.");
+    for report in &reports {
+        out.sample("moln_worker_errors_total", &[("worker", &report.name)], report.errors);
+    }
+    out.family("moln_worker_failing", "gauge", "Failures in a row of a background worker; 0 is well.");
+    for report in &reports {
+        out.sample("moln_worker_failing", &[("worker", &report.name)], report.failures);
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn moln(
     models: &[&'static ServiceModel],
     stopping: bool,
     uptime: Duration,
-    details: Value,
+    details: &Value,
 ) -> Value {
     let count = |model: &ServiceModel| {
         let implemented = model.operations.iter().filter(|operation| operation.implemented).count();

@@ -72,10 +72,17 @@ impl Admin {
         reads && matches!(head.uri.path(), "/_moln/health" | "/_localstack/health")
     }
 
-    pub(crate) async fn answer(&self, head: &Parts, body: &Bytes, now: Timestamp) -> Response<Body> {
+    /// Answers. `detailed`: the caller may know about the inside.
+    pub(crate) async fn answer(
+        &self,
+        head: &Parts,
+        body: &Bytes,
+        now: Timestamp,
+        detailed: bool,
+    ) -> Response<Body> {
         let reads = head.method == Method::GET || head.method == Method::HEAD;
         match head.uri.path() {
-            "/_moln/health" if reads => self.health(),
+            "/_moln/health" if reads => self.health(detailed),
             "/_localstack/health" if reads => {
                 json_response(StatusCode::OK, &health::localstack(&self.models))
             }
@@ -96,13 +103,11 @@ impl Admin {
         }
     }
 
-    fn health(&self) -> Response<Body> {
+    fn health(&self, detailed: bool) -> Response<Body> {
         let stopping = self.control.stopping();
         let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-        json_response(
-            status,
-            &health::moln(&self.models, stopping, self.started.elapsed(), self.control.details()),
-        )
+        let details = if detailed { self.control.details() } else { Value::Null };
+        json_response(status, &health::moln(&self.models, stopping, self.started.elapsed(), &details))
     }
 
     fn clock(&self) -> Response<Body> {

@@ -292,13 +292,13 @@ impl Router {
         let Some(model) = self.model(service) else { return Err(Lost::UnknownOperation) };
         let rest = |p: &&Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
         let Some(protocol) = model.protocols.iter().find(rest) else { return Err(Lost::UnknownOperation) };
-        match match_route(model, head.method.as_str(), head.uri.path(), head.uri.query()) {
-            Some((operation, _)) => Ok(Routed { service, protocol: *protocol, operation }),
-            None => {
-                let error = ApiError::sender("UnknownOperationException", "").with_status(404);
-                Err(Lost::Error(*protocol, Some(model), error))
-            }
-        }
+        let Some((operation, _)) =
+            match_route(model, head.method.as_str(), head.uri.path(), head.uri.query())
+        else {
+            let error = ApiError::sender("UnknownOperationException", "").with_status(404);
+            return Err(Lost::Error(*protocol, Some(model), error));
+        };
+        Ok(Routed { service, protocol: *protocol, operation })
     }
 
     fn named(&self, service: usize, protocol: Protocol, operation: &str) -> Result<Routed, Lost> {

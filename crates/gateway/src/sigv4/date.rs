@@ -1,4 +1,4 @@
-//! Moments as SigV4 writes them (`20150830T123600Z`), and as HTTP's `Date` does.
+//! Moments as signatures write them (`20150830T123600Z`), and as HTTP's `Date` does.
 
 use moln_kernel::Timestamp;
 
@@ -21,7 +21,7 @@ pub fn parse_amz_date(text: &str) -> Option<Timestamp> {
     moment(year, date, [number(&[h0, h1])?, number(&[n0, n1])?, number(&[s0, s1])?])
 }
 
-/// Reads a `Date` header: SigV4's own form or `Sun, 30 Aug 2015 12:36:00 GMT`.
+/// Reads a `Date` header: the signatures' own form or `Sun, 30 Aug 2015 12:36:00 GMT`.
 pub(crate) fn parse_date_header(text: &str) -> Option<Timestamp> {
     if let Some(at) = parse_amz_date(text) {
         return Some(at);

@@ -1,4 +1,4 @@
-//! Percent and hex encoding as SigV4 wants them.
+//! Percent and hex encoding as signatures want them.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,6 @@
 //! What a request claims about its signer, before anything is believed.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use http::{HeaderMap, Uri, header};
 
@@ -83,7 +83,7 @@ impl<'a> Presented<'a> {
                 ("SignedHeaders", signed_headers.is_some()),
             ] {
                 if !there {
-                    words.push_str(&format!("Authorization header requires '{name}' parameter. "));
+                    let _ = write!(words, "Authorization header requires '{name}' parameter. ");
                 }
             }
             return Err(Failure::Incomplete(words.trim_end().to_owned()));

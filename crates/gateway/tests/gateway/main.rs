@@ -1,5 +1,6 @@
 //! The gateway from outside: raw connections against a running one. One program, so that it is linked once.
 #![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // all of it is tests
 
 mod harness;
 

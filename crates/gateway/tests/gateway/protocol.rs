@@ -222,7 +222,7 @@ async fn too_many_connections_are_turned_away_politely() {
 async fn http2_without_tls() {
     use http::Request;
     use hyper_util::rt::{TokioExecutor, TokioIo};
-    use moln_gateway::body::{Body, collect};
+    use moln_gateway::body::{Body, Budget, collect};
 
     let server = Start::default().run();
     let socket = tokio::net::TcpStream::connect(server.address).await.unwrap();
@@ -240,8 +240,10 @@ async fn http2_without_tls() {
         })
         .collect();
     let pace = Pace { silence: Duration::from_secs(10), bytes_per_second: 1 };
+    let budget = Budget::new(9_999);
     for (n, answer) in answers.into_iter().enumerate() {
-        let body = collect(answer.await.unwrap().into_body(), 9_999, pace).await.unwrap();
+        let body =
+            collect(answer.await.unwrap().into_body(), 9_999, pace, &mut budget.share()).await.unwrap();
         let seen: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!((&seen["Text"], &seen["Region"]), (&n.to_string().into(), &"eu-west-1".into()));
         assert_eq!(seen["Authority"], "http://tiny.eu-west-1.localhost:4566");

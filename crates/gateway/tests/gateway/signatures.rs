@@ -32,6 +32,9 @@ async fn a_good_signature_is_let_in_as_its_account() {
 async fn every_kind_of_bad_signature() {
     let server = Start::required().run();
     assert_refused(&server.ask(json("Echo", "{}", "")).await, 400, "MissingAuthenticationToken", "Missing");
+    // A stranger is refused before the body is read.
+    let waiting = json("Echo", "{}", "").replace("Content-Length: 2", "Content-Length: 60000");
+    assert_eq!(server.ask(waiting).await.status, 400);
     let form = "POST / HTTP/1.1\r\nHost: tiny.localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
                 Content-Length: 11\r\n\r\nAction=Echo";
     assert_refused(

@@ -1,6 +1,6 @@
 //! `moln clock`.
 
-use std::process::ExitCode;
+use std::{fmt::Write as _, process::ExitCode};
 
 use bytes::Bytes;
 use http::Method;
@@ -42,7 +42,7 @@ fn human(millis: u64) -> String {
     let mut text = String::new();
     for (unit, seconds) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
         if rest >= seconds {
-            text.push_str(&format!("{}{unit}", rest / seconds));
+            let _ = write!(text, "{}{unit}", rest / seconds);
             rest %= seconds;
         }
     }

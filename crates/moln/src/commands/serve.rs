@@ -12,7 +12,7 @@ use tokio::{
 use super::say;
 use crate::{
     cli::Serve,
-    compose::{self, Parts},
+    compose,
     config::{Config, Listen, key_of_environment},
     failure::Failure,
     logging,
@@ -33,26 +33,25 @@ pub(super) fn run(options: Serve) -> Result<ExitCode, Failure> {
 async fn serve_until_stopped(config: Config) -> Result<(), Failure> {
     let listeners = bind(&config.listen, config.tls.as_ref())?;
     let store = compose::open(&config.data)?;
-    let (stop, stopped) = watch::channel(false);
+    let (stop, mut stopped) = watch::channel(false);
     let (limits, tls, data) = (config.limits, config.tls.clone(), config.data.clone());
-    let Parts { gateway, store } = compose::compose(config, store, &stopped);
+    let moln = compose::compose(config, store, &stopped)?;
     for listener in &listeners {
         say(&format!("moln answers on {}://{}", listener.scheme(), listener.address()));
     }
     tracing::info!(data = %data.display(), "started");
     let watching = tokio::spawn(watch_signals(stop, tls));
-    serve(listeners, gateway, limits, stopped).await;
+    let serving = tokio::spawn(serve(listeners, Arc::clone(&moln.gateway), limits, stopped.clone()));
+    // An error would mean that nobody watches for signals any more: then it is time to stop, too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+    moln.stopping();
+    let served = serving.await;
+    let ended = moln.end().await;
     watching.abort();
-    // Waits until everything is on disk. No signal may cut that short: the store is small in memory.
-    let closed = tokio::task::spawn_blocking(move || store.close()).await;
-    match closed {
-        Ok(Ok(())) => {
-            tracing::info!("stopped");
-            Ok(())
-        }
-        Ok(Err(why)) => Err(Failure::new(format!("the store did not close cleanly: {why}."))),
-        Err(why) => Err(Failure::new(format!("the store did not close: {why}."))),
-    }
+    served.map_err(|why| Failure::new(format!("the server ended unexpectedly: {why}.")))?;
+    ended?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 fn bind(addresses: &[Listen], tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, Failure> {
