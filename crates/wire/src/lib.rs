@@ -23,6 +23,7 @@
 //! writes an error before that; [`server::operation_index`] and [`server::match_route`] find operations.
 
 pub mod cbor;
+pub mod eventstream;
 pub mod json;
 mod loose;
 pub mod query;

@@ -64,6 +64,13 @@ pub enum Location {
     Status,
 }
 
+impl Location {
+    /// Whether a member of an output travels in the body: labels and query parameters exist in requests only.
+    pub fn answers_in_body(self) -> bool {
+        matches!(self, Self::Body | Self::Uri | Self::Query | Self::QueryMap)
+    }
+}
+
 /// An XML namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Namespace {

@@ -5,7 +5,7 @@ mod write;
 
 pub use read::CborReader;
 pub use write::CborWriter;
-pub(crate) use write::{boolean, double, head, long, text};
+pub(crate) use write::{head, text};
 
 /// Structures, lists, maps and tags inside of each other, at most: beyond that a body is refused.
 pub const DEPTH: usize = 100;

@@ -73,10 +73,13 @@ impl<'r> RestReader<'r> {
             return Ok(None);
         }
         let target = of.target();
-        let texts = match target.element().filter(|_| target.kind == Kind::List) {
+        let texts: Vec<_> = match target.element().filter(|_| target.kind == Kind::List) {
             Some(element) => values.iter().flat_map(|value| split(value, element)).collect(),
             None => vec![Cow::Owned(values.join(", "))],
         };
+        if texts.is_empty() {
+            return Ok(None);
+        }
         Ok(Some(TextReader::new(texts, of, TimestampFormat::HttpDate)))
     }
 

@@ -7,7 +7,7 @@ use super::{Codec, text::TextWriter};
 use crate::{
     Kind, Location, Member, Schema,
     json::JsonWriter,
-    schema::{Namespace, TimestampFormat},
+    schema::{Namespace, TimestampFormat, UNIT},
     shape::{ShapeWriter, WriteShape},
     values,
     xml::{Dialect, XmlWriter},
@@ -118,7 +118,7 @@ impl ShapeWriter for RestWriter {
                 .filter(|(_, value)| !value.absent())
                 .map(|((index, member), value)| (index, member, *value))
         };
-        for (_, member, value) in present().filter(|(_, member, _)| member.location != Location::Body) {
+        for (_, member, value) in present().filter(|(_, member, _)| !member.location.answers_in_body()) {
             self.bound(member, value);
         }
         if let Some(payload) = schema.traits.payload {
@@ -127,10 +127,12 @@ impl ShapeWriter for RestWriter {
             }
             return;
         }
-        if !schema.members.iter().any(|member| member.location == Location::Body) {
+        let has_body = schema.members.iter().any(|member| member.location.answers_in_body());
+        // An output that has nothing for its body is an empty object in JSON, and nothing in XML.
+        if std::ptr::eq(schema, &raw const UNIT) || !has_body && self.codec == Codec::Xml {
             return;
         }
-        let in_body = present().filter(|(_, member, _)| member.location == Location::Body);
+        let in_body = present().filter(|(_, member, _)| member.location.answers_in_body());
         let mut body = Vec::with_capacity(256);
         match self.codec {
             Codec::Json => {

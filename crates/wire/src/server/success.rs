@@ -1,7 +1,7 @@
 //! Writes what a call answered.
 
 use bytes::Bytes;
-use http::{Response, header::CONTENT_TYPE};
+use http::{Response, StatusCode, header::CONTENT_TYPE};
 use moln_kernel::RequestId;
 
 use super::{respond, xml_request_id};
@@ -48,7 +48,9 @@ fn rest(
     let mut response = respond(protocol, parts.status.unwrap_or(operation.status), Vec::new(), request_id);
     response.headers_mut().remove(CONTENT_TYPE);
     response.headers_mut().extend(parts.headers);
-    *response.body_mut() = parts.body;
+    if response.status() != StatusCode::NO_CONTENT {
+        *response.body_mut() = parts.body;
+    }
     response
 }
 

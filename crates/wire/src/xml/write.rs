@@ -5,7 +5,7 @@ use bytes::Bytes;
 use moln_kernel::Timestamp;
 
 use crate::{
-    Kind, Location, Member, Schema,
+    Kind, Member, Schema,
     schema::{Namespace, TimestampFormat},
     shape::{Entries, Items, ShapeWriter, WriteShape},
     time,
@@ -60,7 +60,7 @@ impl<'b> XmlWriter<'b> {
             self.content();
             value.write(self);
         } else {
-            self.start(name, member.traits.xml_namespace.or(target.traits.xml_namespace));
+            self.start(name, namespace_of(member));
             value.write(self);
             self.end(name);
         }
@@ -104,7 +104,7 @@ impl<'b> XmlWriter<'b> {
         value: &dyn WriteShape,
     ) {
         let outer = self.member.replace(of);
-        self.start(name, namespace.or(of.traits.xml_namespace).or(of.target().traits.xml_namespace));
+        self.start(name, namespace.or(namespace_of(of)));
         value.write(self);
         self.end(name);
         self.member = outer;
@@ -124,7 +124,7 @@ impl<'b> XmlWriter<'b> {
 impl ShapeWriter for XmlWriter<'_> {
     fn structure(&mut self, schema: &'static Schema, values: &[&dyn WriteShape]) {
         // At a REST response's root, other members travel elsewhere.
-        let here = |member: &Member| self.dialect == Dialect::Query || member.location == Location::Body;
+        let here = |member: &Member| self.dialect == Dialect::Query || member.location.answers_in_body();
         let all = schema.members.iter().zip(values);
         let present: Vec<_> = all.filter(|(member, value)| here(member) && !value.absent()).collect();
         let open = self.open;
@@ -218,6 +218,12 @@ impl ShapeWriter for XmlWriter<'_> {
     fn document(&mut self, value: &serde_json::Value) {
         self.text(&value.to_string());
     }
+}
+
+/// The namespace of a member's element: its own, or the one that declares the prefix its shape's attributes use.
+fn namespace_of(member: &Member) -> Option<Namespace> {
+    let shape = member.target().traits.xml_namespace.filter(|namespace| namespace.prefix.is_some());
+    member.traits.xml_namespace.or(shape)
 }
 
 /// Appends `<name xmlns="…"`: attributes and `>` are the caller's.

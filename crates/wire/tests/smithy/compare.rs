@@ -74,7 +74,7 @@ fn element(node: roxmltree::Node<'_, '_>, is_error: bool) -> String {
         (of(*child), if is_entry(*child) { element(*child, is_error) } else { String::new() })
     });
     let inner: String = children.into_iter().map(|child| element(child, is_error)).collect();
-    let text = if inner.is_empty() { text.as_str() } else { text.trim() };
+    let text = if inner.is_empty() && !text.trim().is_empty() { text.as_str() } else { text.trim() };
     let namespace = node.tag_name().namespace().filter(|_| !is_error).unwrap_or_default();
     format!("<{{{namespace}}}{}{}>{text}{inner}</>", of(node), attributes.concat())
 }

@@ -1,7 +1,9 @@
 //! A value of any shape, which reads and writes itself as generated structures do.
 
 use bytes::Bytes;
-use moln_wire::{Kind, ReadShape, Schema, ShapeReader, ShapeWriter, Timestamp, WriteShape, shape::Read};
+use moln_wire::{
+    Kind, Location, ReadShape, Schema, ShapeReader, ShapeWriter, Timestamp, WriteShape, shape::Read,
+};
 use serde_json::Value as Json;
 
 /// A value with its shape.
@@ -63,8 +65,19 @@ impl Value {
             _ if json.is_null() => Self::Absent,
             Kind::Structure | Kind::Union => {
                 let member = |of: &moln_wire::Member| {
-                    json.get(of.name)
-                        .map_or(Self::Absent, |v| Self::from_json(of.target(), of.traits.json_value, v))
+                    let value = json.get(of.name);
+                    let value =
+                        value.map_or(Self::Absent, |v| Self::from_json(of.target(), of.traits.json_value, v));
+                    // Without a body there is no way to say that a list or a map is there and empty.
+                    match &value {
+                        Self::List(items) if items.is_empty() && of.location != Location::Body => {
+                            Self::Absent
+                        }
+                        Self::Map(entries) if entries.is_empty() && of.location != Location::Body => {
+                            Self::Absent
+                        }
+                        _ => value,
+                    }
                 };
                 Self::Structure(schema, schema.members.iter().map(member).collect())
             }
