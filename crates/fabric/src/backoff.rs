@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_most_and_are_scattered() {
-        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_mins(1));
         for (failures, whole) in
             [(1, 100), (2, 200), (3, 400), (10, 51_200), (11, 60_000), (u32::MAX, 60_000)]
         {

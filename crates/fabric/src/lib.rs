@@ -19,7 +19,7 @@ pub mod outbox;
 pub mod timer;
 pub mod worker;
 
-pub use advance::{Advance, DueSource};
+pub use advance::{Advance, AdvanceError, DueSource};
 pub use backoff::Backoff;
 pub use fence::Fence;
 pub use moln_kernel::{Lineage, LoopStopped, RecursiveLoop};

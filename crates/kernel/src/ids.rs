@@ -15,7 +15,7 @@ pub struct Uuid([u8; 36]);
 impl Uuid {
     /// A new one, from this thread's generator.
     pub fn random() -> Self {
-        Self::from_bits(fastrand::u128(..))
+        Self::from_bits(unique())
     }
 
     fn from_bits(bits: u128) -> Self {
@@ -53,6 +53,11 @@ impl std::fmt::Debug for Uuid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// 128 random bits from this thread's generator: unique, not secret.
+pub fn unique() -> u128 {
+    fastrand::u128(..)
 }
 
 /// `prefix` and `digits` random lower-case hexadecimal digits, as in `vpc-0a1b2c3d…`: unique, not secret.

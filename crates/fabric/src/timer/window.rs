@@ -17,7 +17,7 @@ const BYTES: usize = 256 << 10;
 /// the drained part of the shard is taken to end this long before the present.
 const LATE: Duration = Duration::from_secs(10);
 /// Not more often is the end of the drained part written down.
-const NOTE_EVERY: Duration = Duration::from_secs(60);
+const NOTE_EVERY: Duration = Duration::from_mins(1);
 /// And this often all is looked at, whatever was taken to be drained.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 

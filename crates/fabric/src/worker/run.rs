@@ -22,7 +22,7 @@ use super::{
 use crate::Backoff;
 
 /// Between a failure and the next start.
-const RESTART: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
+const RESTART: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_mins(1));
 
 /// What a worker's task and the registry share.
 pub(super) struct Entry {
