@@ -59,6 +59,7 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     let advance = Advance::new(Arc::clone(&movable), store.clone(), workers.clone());
 
     let queues = Queues::open(store.clone(), Arc::clone(&clock)).map_err(bad)?;
+    queues.start(&workers);
     advance.add(Arc::new(Visibility(Arc::clone(&queues))));
     let sqs = Registration::new(Arc::new(moln_sqs::model::Api(Arc::clone(&queues))))
         .aliases(&["queue"])
