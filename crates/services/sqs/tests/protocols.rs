@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use moln_wire::http::{Request, Response, request::Parts};
 use moln_kernel::{ApiError, Context, Endpoint, Lineage, Principal, Timestamp};
 use moln_sqs::model::{
     self, GetQueueAttributesRequest, GetQueueAttributesResult, Message, MessageAttributeValue,
