@@ -1,5 +1,12 @@
 //! Moving the clock from one due moment to the next.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction
+)]
 
 mod support;
 

@@ -1,5 +1,12 @@
 //! The outbox: delivery, retries, dead letters, order, isolation, restarts.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction
+)]
 
 mod support;
 

@@ -1,5 +1,12 @@
 //! Timers: order, cancelling, failures, restarts, many of them.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction
+)]
 
 mod support;
 
@@ -11,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use moln_fabric::{Backoff, Timer, timer::BadTimer};
+use moln_fabric::{Backoff, Fence, Timer, timer::BadTimer};
 use moln_kernel::{Clock, MovableClock};
 use moln_store::Batch;
 use support::{Handler, LIMIT, Log, START, World, advance, recorder, schedule};
@@ -192,6 +199,92 @@ async fn a_crash_between_firing_and_commit_fires_again() {
     workers.stop(LIMIT).await;
 }
 
+#[tokio::test]
+async fn a_firing_that_is_cancelled_before_it_commits_has_no_effect() {
+    let world = World::new();
+    let (workers, timers, log) = (world.workers(), world.timers(), Log::default());
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let (w, l, g) = (world.clone(), log.clone(), Arc::clone(&gate));
+    timers.register(
+        "test",
+        Arc::new(Handler(move |_: Timer| {
+            l.note(w.at(), "asked");
+            let gate = Arc::clone(&g);
+            async move {
+                gate.notified().await;
+                let mut batch = Batch::default();
+                batch.put("effect", "");
+                Ok(batch)
+            }
+        })),
+    );
+    timers.start(&workers, None);
+    let key = schedule(&world, &timers, "x", SECOND).await;
+    world.clock.advance(SECOND);
+    while log.len() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut batch = Batch::default();
+    timers.cancel(&mut batch, &key);
+    world.store.commit(batch).await.unwrap();
+    gate.notify_one();
+    workers.quiescent(LIMIT).await.unwrap();
+    assert_eq!((log.len(), world.rows("tm/"), world.rows("effect")), (1, 0, 0));
+    workers.stop(LIMIT).await;
+}
+
+#[tokio::test]
+async fn a_timer_that_becomes_visible_late_fires_all_the_same() {
+    let world = World::new();
+    let (workers, timers, log) = (world.workers(), world.timers(), Log::default());
+    timers.register("test", recorder(&world, &log));
+    timers.start(&workers, None);
+    let (mut late, mut later) = (Batch::default(), Batch::default());
+    timers.schedule(&mut late, "test", "late", START.after(55 * SECOND), "").unwrap();
+    timers.schedule(&mut later, "test", "much later", START.after(SECOND), "").unwrap();
+    for n in 0..600_u32 {
+        schedule(&world, &timers, "x", n * Duration::from_millis(100)).await;
+    }
+    advance(&world, &workers, 60 * SECOND).await;
+    world.store.commit(late).await.unwrap();
+    workers.quiescent(LIMIT).await.unwrap();
+    assert_eq!(log.names().pop().unwrap(), "late");
+    world.store.commit(later).await.unwrap();
+    advance(&world, &workers, 600 * SECOND).await;
+    assert_eq!(log.names().pop().unwrap(), "much later");
+    workers.stop(LIMIT).await;
+}
+
+#[tokio::test]
+async fn an_owner_that_lost_its_lease_fires_nothing() {
+    let world = World::new();
+    let (workers, timers) = (world.workers(), world.timers());
+    timers.register(
+        "test",
+        Arc::new(Handler(|_: Timer| {
+            let mut batch = Batch::default();
+            batch.add("effects", 1);
+            std::future::ready(Ok(batch))
+        })),
+    );
+    let mut lease = Batch::default();
+    lease.max("lease", 7);
+    world.store.commit(lease).await.unwrap();
+    timers.start(&workers, Some(Fence { lease: "lease".into(), epoch: 7 }));
+    schedule(&world, &timers, "mine", SECOND).await;
+    schedule(&world, &timers, "theirs", 2 * SECOND).await;
+    advance(&world, &workers, SECOND).await;
+    let mut lease = Batch::default();
+    lease.max("lease", 8);
+    world.store.commit(lease).await.unwrap();
+    advance(&world, &workers, SECOND).await;
+    let effects = world.store.snapshot().get(b"effects").unwrap().unwrap().0;
+    assert_eq!((&effects[..], world.rows("tm/")), (&1_i64.to_be_bytes()[..], 1));
+    let report = workers.report().remove(0);
+    assert_eq!(report.last_error.as_deref(), Some("another owner holds the lease"));
+    workers.stop(LIMIT).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_fire_in_order() {
     const MANY: u64 = 100_000;
@@ -244,7 +337,7 @@ async fn a_timer_without_a_handler_waits_for_one() {
 #[tokio::test]
 async fn what_cannot_be_stored_is_refused() {
     let timers = World::new().timers();
-    let mut schedule = |kind, id: usize, payload: usize| {
+    let schedule = |kind, id: usize, payload: usize| {
         timers.schedule(&mut Batch::default(), kind, vec![0; id], START, vec![0; payload]).map(|_| ())
     };
     assert_eq!(schedule("", 1, 1), Err(BadTimer::Kind));

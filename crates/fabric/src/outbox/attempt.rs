@@ -159,7 +159,7 @@ mod tests {
     fn the_schedule_is_the_back_offs_until_attempts_or_age_end() {
         let mut delivery = Delivery::new(Address::new("t", "arn:t"), "", Timestamp(1_000));
         let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
-        delivery.retry = Retry { backoff, attempts: 5, age: Duration::from_secs(3_600) };
+        delivery.retry = Retry { backoff, attempts: 5, age: Duration::from_hours(1) };
         let failure = Failure::passing("X", "");
         let seed = crate::hash::stable(&[&delivery.id]);
         for failures in 1..5 {
@@ -174,7 +174,7 @@ mod tests {
         );
         delivery.failures = 0;
         assert_eq!(decide(&delivery, &Failure::permanent("X", ""), Timestamp(1_000)), Decision::GiveUp);
-        let late = Timestamp(1_000).after(Duration::from_secs(3_600));
+        let late = Timestamp(1_000).after(Duration::from_hours(1));
         assert_eq!(decide(&delivery, &failure, late), Decision::GiveUp);
         let wish = Failure { after: Some(Duration::from_secs(90)), ..failure };
         assert_eq!(decide(&delivery, &wish, Timestamp(1_000)), Decision::Again(Timestamp(91_000)));

@@ -58,7 +58,7 @@ impl TargetLoad {
 /// All lanes of a shard.
 #[derive(Default)]
 pub(super) struct Lanes {
-    lanes: HashMap<LaneId, Lane>,
+    known: HashMap<LaneId, Lane>,
     targets: HashMap<u64, TargetLoad>,
     ready: VecDeque<LaneId>,
     paused: BTreeSet<(Timestamp, LaneId)>,
@@ -75,7 +75,7 @@ impl Lanes {
 
     /// The next row was read from the store.
     pub(super) fn arrive(&mut self, id: LaneId, row: Bytes) {
-        let lane = self.lanes.entry(id).or_default();
+        let lane = self.known.entry(id).or_default();
         if lane.spilled.is_some() {
             return;
         }
@@ -91,7 +91,7 @@ impl Lanes {
 
     /// A failed delivery is due again.
     pub(super) fn retry(&mut self, id: LaneId, row: Bytes) {
-        self.lanes.entry(id).or_default().queue.push_back(row);
+        self.known.entry(id).or_default().queue.push_back(row);
         self.waiting += 1;
         self.list(id);
     }
@@ -99,7 +99,7 @@ impl Lanes {
     /// Lanes that should be read on, and from where.
     pub(super) fn hungry(&self) -> Vec<(LaneId, Bytes)> {
         let low = self.spilled.iter().filter_map(|id| {
-            let lane = self.lanes.get(id).filter(|lane| lane.queue.len() < LOW)?;
+            let lane = self.known.get(id).filter(|lane| lane.queue.len() < LOW)?;
             Some((*id, lane.spilled.clone()?))
         });
         low.collect()
@@ -107,7 +107,7 @@ impl Lanes {
 
     /// A hungry lane was read on; `rest`: from where it is still not remembered.
     pub(super) fn refill(&mut self, id: LaneId, rows: Vec<Bytes>, rest: Option<Bytes>) {
-        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let Some(lane) = self.known.get_mut(&id) else { return };
         if rest.is_none() {
             self.spilled.remove(&id);
         }
@@ -121,7 +121,7 @@ impl Lanes {
     /// The next delivery that may start; lanes take turns.
     pub(super) fn take(&mut self) -> Option<(LaneId, Bytes)> {
         while let Some(id) = self.ready.pop_front() {
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            let Some(lane) = self.known.get_mut(&id) else { continue };
             let target = self.targets.entry(id.target).or_default();
             if !target.has_room() {
                 target.waiting.push_back(id);
@@ -154,7 +154,7 @@ impl Lanes {
     /// A delivery that was taken stays the first of its lane, which pauses until a moment.
     pub(super) fn pause(&mut self, id: LaneId, row: &Bytes, until: Timestamp, failed: Option<bool>) {
         self.end(id, row, failed);
-        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let Some(lane) = self.known.get_mut(&id) else { return };
         lane.queue.push_front(row.clone());
         lane.paused = Some(until);
         self.waiting += 1;
@@ -172,7 +172,7 @@ impl Lanes {
             && until <= now
         {
             self.paused.pop_first();
-            if let Some(lane) = self.lanes.get_mut(&id) {
+            if let Some(lane) = self.known.get_mut(&id) {
                 lane.paused = None;
             }
             self.list(id);
@@ -182,12 +182,12 @@ impl Lanes {
     /// The oldest row that is waiting or under way among the new ones, or where the first unremembered one may be.
     pub(super) fn oldest_new(&self) -> Option<&Bytes> {
         let known =
-            self.lanes.values().flat_map(|lane| lane.queue.iter().chain(&lane.running).chain(&lane.spilled));
+            self.known.values().flat_map(|lane| lane.queue.iter().chain(&lane.running).chain(&lane.spilled));
         known.filter(|row| keys::is_new(row)).min()
     }
 
     fn end(&mut self, id: LaneId, row: &Bytes, failed: Option<bool>) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
+        if let Some(lane) = self.known.get_mut(&id) {
             lane.running.retain(|running| running != row);
         }
         if let Some(target) = self.targets.get_mut(&id.target) {
@@ -207,7 +207,7 @@ impl Lanes {
 
     /// Puts a lane into the queue of those that may start something.
     fn list(&mut self, id: LaneId) {
-        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let Some(lane) = self.known.get_mut(&id) else { return };
         let blocked = id.is_ordered() && !lane.running.is_empty();
         if !lane.listed && !blocked && lane.paused.is_none() && !lane.queue.is_empty() {
             lane.listed = true;
@@ -217,11 +217,11 @@ impl Lanes {
 
     /// Forgets a lane, and its target, that have nothing left.
     fn tidy(&mut self, id: LaneId) {
-        let done = self.lanes.get(&id).is_some_and(|lane| {
+        let done = self.known.get(&id).is_some_and(|lane| {
             lane.queue.is_empty() && lane.running.is_empty() && lane.spilled.is_none() && !lane.listed
         });
         if done {
-            self.lanes.remove(&id);
+            self.known.remove(&id);
             let idle = |load: &TargetLoad| load.running == 0 && load.waiting.is_empty() && !load.failing;
             if self.targets.get(&id.target).is_some_and(idle) {
                 self.targets.remove(&id.target);
@@ -261,7 +261,7 @@ mod tests {
             lanes.finish(A, &row(n), Some(false));
         }
         lanes.finish(B, &row(9), None);
-        assert!(lanes.lanes.is_empty() && lanes.targets.is_empty() && lanes.waiting() == 0);
+        assert!(lanes.known.is_empty() && lanes.targets.is_empty() && lanes.waiting() == 0);
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Shard {
         self.note();
         let until = self.next_due();
         if self.running.is_empty() {
-            let idle = !started && !until.is_some_and(|until| until <= now);
+            let idle = !started && until.is_none_or(|until| until > now);
             return Ok(if idle { WorkerState::Idle { until } } else { WorkerState::Busy });
         }
         let clock = Arc::clone(&self.shared.clock);

@@ -59,13 +59,14 @@ impl Owner {
             let open = (0..keys::SHARDS).map(|shard| Window::new(shard, &self.shared.store, now));
             self.windows = open.collect::<Result<_, _>>()?;
         }
-        self.windows.iter_mut().for_each(Window::forget_if_changed);
+        self.windows.iter_mut().for_each(|window| window.forget_if_stale(now));
         let mut firing = Firing::new();
         for fired in 0..STEP {
             self.look(&mut firing, now).await?;
             let Some(row) = self.next(now) else {
                 self.settle(&mut firing, 0).await?;
                 if fired > 0 {
+                    self.note(now);
                     return Ok(WorkerState::Busy);
                 }
                 return Ok(WorkerState::Idle { until: self.next_due() });

@@ -70,9 +70,9 @@ impl Window {
         self.rows.is_empty() && !self.complete
     }
 
-    /// Forgets the rows if the store has changed since they were read.
-    pub(super) fn forget_if_changed(&mut self) {
-        if self.changes.has_changed().unwrap_or(true) {
+    /// Forgets the rows if the store has changed since they were read, or if it is time for a sweep.
+    pub(super) fn forget_if_stale(&mut self, now: Timestamp) {
+        if self.changes.has_changed().unwrap_or(true) || now.since(self.swept_at) >= SWEEP_EVERY {
             // Before the read that follows: a change after it is seen again.
             self.changes.mark_unchanged();
             self.rows.clear();

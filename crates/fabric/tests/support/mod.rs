@@ -13,7 +13,8 @@ use moln_store::{Batch, KeyRange, MemoryStore, Scan, Store};
 
 /// Where the tests' clock starts.
 pub const START: Timestamp = Timestamp(1_800_000_000_000);
-pub const LIMIT: Duration = Duration::from_secs(20);
+/// Real time that nothing in a test takes, however busy the machine.
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 #[derive(Clone)]
 pub struct World {
