@@ -22,6 +22,8 @@ pub struct Overlay {
     pub xml_namespace: Option<String>,
     /// `Shape.Member` (or `List.member`, `Map.key`, `Map.value`) → names in the query protocol; the first is written.
     pub query: Ordered<Vec<String>>,
+    /// `Structure.Member` that the model requires and AWS leaves out when it is empty.
+    pub optional: Vec<String>,
     /// Error shape → code and status of the query protocol.
     pub errors: Ordered<Error>,
 }
@@ -41,6 +43,15 @@ impl Overlay {
         for (path, names) in self.query.iter() {
             let member = find(model, path).ok_or_else(|| unknown(path))?;
             member.query.clone_from(names);
+        }
+        for path in &self.optional {
+            let (name, member) = path.split_once('.').ok_or_else(|| unknown(path))?;
+            let shape = model.shapes.get_mut(name).ok_or_else(|| unknown(path))?;
+            let before = shape.required.len();
+            shape.required.retain(|required| required != member);
+            if shape.required.len() == before {
+                return Err(unknown(path));
+            }
         }
         for (name, error) in self.errors.iter() {
             let shape =

@@ -20,6 +20,8 @@ pub struct ApiError {
     pub query_code: Option<Cow<'static, str>>,
     /// AWS's words.
     pub message: String,
+    /// The old query protocol's words where they differ.
+    pub query_message: Option<Cow<'static, str>>,
     /// HTTP status.
     pub status: u16,
     /// Whose fault.
@@ -35,6 +37,7 @@ impl ApiError {
             code: code.into(),
             query_code: None,
             message: message.into(),
+            query_message: None,
             status: 400,
             fault: Fault::Sender,
             members: Vec::new(),
@@ -55,6 +58,11 @@ impl ApiError {
     /// The same error with another HTTP status.
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
+        self
+    }
+    /// The same error with the query protocol's own words.
+    pub fn with_query_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.query_message = Some(message.into());
         self
     }
     /// The same error with the query protocol's own code.

@@ -13,6 +13,7 @@ pub fn queue_does_not_exist() -> ApiError {
         "AWS.SimpleQueueService.NonExistentQueue",
         "The specified queue does not exist.",
     )
+    .with_query_message("The specified queue does not exist for this wsdl version.")
 }
 /// The name is taken by a queue with another value of `attribute`.
 pub fn queue_name_exists(attribute: &str) -> ApiError {

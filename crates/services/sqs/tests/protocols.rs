@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use moln_wire::http::{Request, Response, request::Parts};
 use moln_kernel::{ApiError, Context, Endpoint, Lineage, Principal, Timestamp};
 use moln_sqs::model::{
     self, GetQueueAttributesRequest, GetQueueAttributesResult, Message, MessageAttributeValue,
     ReceiveMessageRequest, ReceiveMessageResult, SendMessageRequest, SendMessageResult, Sqs,
 };
+use moln_wire::http::{Request, Response, request::Parts};
 use moln_wire::{Hooks, Operation, Protocol, query::Params, server};
 
 /// Answers what it was asked.

@@ -231,7 +231,8 @@ impl<'e> Told<'e> {
             element(body, "Type", self.fault());
         }
         element(body, "Code", self.query_code());
-        element(body, "Message", &self.error.message);
+        let own = self.error.query_message.as_deref().filter(|_| self.protocol == Protocol::Query);
+        element(body, "Message", own.unwrap_or(&self.error.message));
         let dialect = if self.protocol == Protocol::Query { Dialect::Query } else { Dialect::Rest };
         for (member, value) in self.in_body() {
             XmlWriter::new(body, dialect).member(member, value);

@@ -48,6 +48,11 @@ fn failed(id: String, error: ApiError) -> BatchResultErrorEntry {
     }
 }
 
+/// AWS leaves an empty list out.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
 impl Queues {
     pub(crate) async fn send_batch(
         &self,
@@ -75,7 +80,7 @@ impl Queues {
         }
         let meta = queue.meta();
         let now = self.core.clock.now().millis();
-        let mut result = SendMessageBatchResult::default();
+        let (mut successful, mut refused) = (Vec::new(), Vec::new());
         let (mut outgoing, mut answers) = (Vec::new(), Vec::new());
         for (id, draft) in ids.iter().zip(&drafts) {
             match ready(ctx, &queue, &meta, now, draft, Words::Batch) {
@@ -89,7 +94,7 @@ impl Queues {
                         ..Default::default()
                     });
                 }
-                Err(error) => result.failed.push(failed((*id).to_owned(), error)),
+                Err(error) => refused.push(failed((*id).to_owned(), error)),
             }
         }
         if !outgoing.is_empty() {
@@ -97,10 +102,10 @@ impl Queues {
             for (mut answer, sent) in answers.into_iter().zip(sent) {
                 answer.message_id = uuid_text(&sent.id);
                 answer.sequence_number = queue.fifo.then(|| sequence_number(sent.stamp));
-                result.successful.push(answer);
+                successful.push(answer);
             }
         }
-        Ok(result)
+        Ok(SendMessageBatchResult { successful: some(successful), failed: some(refused) })
     }
 
     pub(crate) async fn delete_batch(
@@ -113,14 +118,14 @@ impl Queues {
         check_ids(&ids, "DeleteMessageBatchRequestEntry")?;
         let handles: Vec<_> = input.entries.iter().map(|entry| entry.receipt_handle.as_str()).collect();
         let outcomes = self.delete_all(&queue, &handles).await?;
-        let mut result = DeleteMessageBatchResult::default();
+        let (mut successful, mut refused) = (Vec::new(), Vec::new());
         for (entry, outcome) in input.entries.into_iter().zip(outcomes) {
             match outcome {
-                Ok(()) => result.successful.push(DeleteMessageBatchResultEntry { id: entry.id }),
-                Err(error) => result.failed.push(failed(entry.id, error)),
+                Ok(()) => successful.push(DeleteMessageBatchResultEntry { id: entry.id }),
+                Err(error) => refused.push(failed(entry.id, error)),
             }
         }
-        Ok(result)
+        Ok(DeleteMessageBatchResult { successful: some(successful), failed: some(refused) })
     }
 
     pub(crate) async fn change_batch(
@@ -137,13 +142,13 @@ impl Queues {
             .map(|entry| (entry.receipt_handle.as_str(), entry.visibility_timeout))
             .collect();
         let outcomes = self.change_all(&queue, &wanted).await?;
-        let mut result = ChangeMessageVisibilityBatchResult::default();
+        let (mut successful, mut refused) = (Vec::new(), Vec::new());
         for (entry, outcome) in input.entries.into_iter().zip(outcomes) {
             match outcome {
-                Ok(()) => result.successful.push(ChangeMessageVisibilityBatchResultEntry { id: entry.id }),
-                Err(error) => result.failed.push(failed(entry.id, error)),
+                Ok(()) => successful.push(ChangeMessageVisibilityBatchResultEntry { id: entry.id }),
+                Err(error) => refused.push(failed(entry.id, error)),
             }
         }
-        Ok(result)
+        Ok(ChangeMessageVisibilityBatchResult { successful: some(successful), failed: some(refused) })
     }
 }
