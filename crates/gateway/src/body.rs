@@ -195,7 +195,7 @@ where
 {
     let reading = async {
         let mut left = most;
-        while let Ok(Some(bytes)) = piece(&mut body, Duration::from_secs(1)).await {
+        while let Ok(Some(bytes)) = piece(&mut body, Duration::from_millis(250)).await {
             left = left.saturating_sub(bytes.len() as u64);
             if left == 0 {
                 break;

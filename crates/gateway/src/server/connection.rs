@@ -1,6 +1,13 @@
 //! One connection: TLS, HTTP, and its watch.
 
-use std::{convert::Infallible, pin::pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use http::{Request, Version};
 use hyper::{body::Incoming, service::service_fn};
@@ -8,36 +15,41 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
-use tokio::{net::TcpStream, sync::watch, time::MissedTickBehavior};
+use tokio::net::TcpStream;
 
 use super::{
     Limits,
-    pulse::{Diagnosis, Pulse, Watch},
+    pulse::{Order, Pulse},
     stream::Watched,
     tls::Tls,
 };
 use crate::{Gateway, gateway::Peer};
 
-/// Serves a connection until it ends, is too slow, or the server stops.
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Serves connections; cheap to clone.
+pub(super) type Builder = auto::Builder<TokioExecutor>;
+
+/// Serves a connection until it ends or is ordered to.
 pub(super) async fn serve(
     socket: TcpStream,
     tls: Option<Arc<Tls>>,
     gateway: &Arc<Gateway>,
     peer: Peer,
-    limits: Limits,
-    mut stop: watch::Receiver<bool>,
+    builder: Builder,
+    pulse: &Arc<Pulse>,
 ) {
-    let pulse = Arc::new(Pulse::default());
     let stream = match tls {
-        None => Watched::plain(socket, Arc::clone(&pulse)),
-        Some(tls) => match tokio::time::timeout(limits.handshake, tls.acceptor().accept(socket)).await {
-            Ok(Ok(socket)) => Watched::tls(socket, Arc::clone(&pulse)),
+        None => Watched::plain(socket, Arc::clone(pulse)),
+        Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket)).await {
+            Ok(Ok(socket)) => Watched::tls(socket, Arc::clone(pulse)),
             // Scanners and clients that distrust us; nothing of ours failed.
             Ok(Err(error)) => return tracing::debug!(%error, peer = %peer.address, "TLS handshake failed"),
             Err(_) => return tracing::debug!(peer = %peer.address, "TLS handshake took too long"),
         },
     };
-    let shared = Arc::new((Arc::clone(gateway), peer, Arc::clone(&pulse)));
+    let shared = Arc::new((Arc::clone(gateway), peer, Arc::clone(pulse)));
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         async move {
@@ -46,31 +58,32 @@ pub(super) async fn serve(
             Ok::<_, Infallible>(gateway.handle(request, peer).await)
         }
     });
-    let builder = builder(&limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut watch = Watch::new();
-    let mut ticks = tokio::time::interval(Watch::period(&limits));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            // Errors here are the client's: it went away or sent no HTTP, and got its answer already where there is one.
-            _ = connection.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop), if !stopping => {
-                stopping = true;
+    let mut known: Option<Waker> = None;
+    let mut finishing = false;
+    poll_fn(|cx| {
+        // A task keeps its waker, so this happens once; the order is looked at after it, so none is missed.
+        if !known.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            pulse.wakes(cx.waker());
+            known = Some(cx.waker().clone());
+        }
+        match pulse.order() {
+            Order::GoOn => {}
+            Order::Finish if finishing => {}
+            Order::Finish => {
+                finishing = true;
                 connection.as_mut().graceful_shutdown();
             }
-            _ = ticks.tick() => match watch.look(&pulse, &limits) {
-                Diagnosis::Alive => {}
-                Diagnosis::Idle => connection.as_mut().graceful_shutdown(),
-                Diagnosis::Dead(why) => return tracing::debug!(why, "connection dropped"),
-            }
+            Order::Drop => return Poll::Ready(()),
         }
-    }
+        // Errors here are the client's: it went away or sent no HTTP, and got its answer already where there is one.
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
 }
 
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+/// Makes what serves a listener's connections.
+pub(super) fn builder(limits: &Limits) -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // The number of headers stays at hyper's 100, for which it needs no allocation; more get a 431, too.
     builder.http1().max_buf_size(limits.head_bytes.max(8_192));

@@ -2,6 +2,7 @@
 
 mod connection;
 mod pulse;
+mod roster;
 mod stream;
 mod tls;
 
@@ -19,6 +20,7 @@ use tokio::{
 };
 
 use crate::{Gateway, gateway::Peer, identity::Access};
+use roster::Roster;
 pub use tls::{Tls, TlsError};
 
 /// The numbers within which connections live.
@@ -36,8 +38,6 @@ pub struct Limits {
     pub write_stall: Duration,
     /// HTTP/2 requests at once on a connection.
     pub streams: u32,
-    /// How long a TLS handshake may take.
-    pub handshake: Duration,
     /// How long open requests may take once the server is stopping.
     pub drain: Duration,
 }
@@ -51,7 +51,6 @@ impl Default for Limits {
             idle: Duration::from_mins(5),
             write_stall: Duration::from_mins(1),
             streams: 250,
-            handshake: Duration::from_secs(10),
             drain: Duration::from_secs(10),
         }
     }
@@ -108,6 +107,12 @@ pub async fn serve(
 async fn accept(listener: Listener, gateway: Arc<Gateway>, limits: Limits, stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut stopped = stop.clone();
+    let roster = Arc::new(Roster::default());
+    let watching = {
+        let roster = Arc::clone(&roster);
+        tokio::spawn(async move { roster.watch(&limits, stop).await })
+    };
+    let builder = connection::builder(&limits);
     let local: Arc<str> = listener.address.to_string().into();
     loop {
         let accepted = tokio::select! {
@@ -136,10 +141,10 @@ async fn accept(listener: Listener, gateway: Arc<Gateway>, limits: Limits, stop:
         let peer =
             Peer { scheme: listener.scheme(), access: listener.access, address, local: Arc::clone(&local) };
         let counted = Counted::new(Arc::clone(&gateway));
-        let (tls, stop) = (listener.tls.clone(), stop.clone());
+        let (tls, builder, entered) = (listener.tls.clone(), builder.clone(), roster.enter());
         connections.spawn(async move {
-            connection::serve(socket, tls, &counted.0, peer, limits, stop).await;
-            drop(counted);
+            connection::serve(socket, tls, &counted.0, peer, builder, &entered.pulse).await;
+            drop((entered, counted));
         });
     }
     drop(listener);
@@ -147,6 +152,7 @@ async fn accept(listener: Listener, gateway: Arc<Gateway>, limits: Limits, stop:
     if tokio::time::timeout(limits.drain, ending).await.is_err() {
         tracing::warn!(open = connections.len(), "closing connections that did not end in time");
     }
+    watching.abort();
 }
 
 /// Says no politely, without HTTP's machinery.

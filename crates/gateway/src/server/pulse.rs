@@ -1,8 +1,12 @@
-//! Whether a connection is alive. Its stream and its requests leave traces here; the connection's task looks at them now
-//! and then. So time-outs cost no timer per request.
+//! Whether a connection is alive. Its stream and its requests leave traces here; the listener's watch looks at them now
+//! and then, and orders the connection to end when it must. So time-outs cost no timer per request or connection.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed},
+    },
+    task::Waker,
     time::Duration,
 };
 
@@ -10,7 +14,18 @@ use tokio::time::Instant;
 
 use super::Limits;
 
-/// Traces of a connection's life. All writes come from its own task.
+/// What a connection is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nothing.
+    GoOn,
+    /// End after the open requests.
+    Finish,
+    /// End at once.
+    Drop,
+}
+
+/// Traces of a connection's life. All writes but orders come from its own task.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     /// Bytes read.
@@ -27,6 +42,8 @@ pub(super) struct Pulse {
     pub(super) mark: AtomicU64,
     /// It speaks HTTP/2, where frames come also between requests.
     pub(super) h2: AtomicBool,
+    order: AtomicU8,
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Pulse {
@@ -35,6 +52,38 @@ impl Pulse {
         !self.h2.load(Relaxed)
             && self.open.load(Relaxed) == 0
             && self.read.load(Relaxed) > self.mark.load(Relaxed)
+    }
+
+    /// The order in force.
+    pub(super) fn order(&self) -> Order {
+        match self.order.load(Ordering::Acquire) {
+            0 => Order::GoOn,
+            1 => Order::Finish,
+            _ => Order::Drop,
+        }
+    }
+
+    /// Gives an order and wakes the connection. Orders only get stricter.
+    pub(super) fn tell(&self, order: Order) {
+        let code = match order {
+            Order::GoOn => 0,
+            Order::Finish => 1,
+            Order::Drop => 2,
+        };
+        if self.order.fetch_max(code, Ordering::AcqRel) < code
+            && let Some(waker) = self.waker().as_ref()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Says whom an order wakes. To be called before [`Pulse::order`] is looked at.
+    pub(super) fn wakes(&self, waker: &Waker) {
+        *self.waker() = Some(waker.clone());
+    }
+
+    fn waker(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request begins; it ends when the guard is dropped.

@@ -38,7 +38,7 @@ pub(super) async fn run(command: &ClockCommand) -> Result<ExitCode, Failure> {
 
 /// `1d2h3m4s`
 fn human(millis: u64) -> String {
-    let mut rest = millis / 1_000;
+    let mut rest = if millis < 1_000 { 0 } else { (millis + 500) / 1_000 };
     let mut text = String::new();
     for (unit, seconds) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
         if rest >= seconds {
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn durations_for_people() {
-        for (millis, text) in [(900_000, "15m"), (93_784_000, "1d2h3m4s"), (12, "12ms"), (1_500, "1s")] {
+        for (millis, text) in [(900_000, "15m"), (93_784_000, "1d2h3m4s"), (12, "12ms"), (1_499, "1s"), (86_399_999, "1d")] {
             assert_eq!(human(millis), text);
         }
     }
