@@ -94,8 +94,8 @@ impl Comparison {
         match &self.subject {
             Subject::None => {}
             Subject::Running { url, pid } => targets.push(self.target(SUBJECT, url, *pid)?),
-            Subject::Binary { path, arguments } => {
-                let server = Server::moln(path, arguments, &scratch.join("moln"), &self.credentials).await?;
+            Subject::Binary { .. } => {
+                let server = self.fresh(&scratch, SUBJECT).await?;
                 if let Some(ms) = server.start_ms.filter(|_| self.workloads.contains(&Workload::Start)) {
                     let values = [(metric::MS, ms)].into_iter().collect();
                     results.add(Workload::Start, SUBJECT, Outcome { values, trouble: None });
@@ -112,18 +112,36 @@ impl Comparison {
             targets.push(self.spawned(limit.name(), &server, Dialect::Echo));
             started.push(server);
         }
+        let servers = targets.iter().map(|target| target.name.clone()).collect();
         self.rounds(&targets, &mut results).await;
-        self.singles(&targets, &mut results).await;
         drop(started);
-        Ok(Compared { results, servers: targets.into_iter().map(|target| target.name).collect() })
+        for workload in self.chosen(&Workload::SINGLE) {
+            for target in targets.iter().filter(|target| target.dialect == Dialect::Sqs) {
+                self.single(workload, target, &scratch, &mut results).await?;
+            }
+        }
+        Ok(Compared { results, servers })
+    }
+
+    /// A Moln of our own with an empty data directory.
+    async fn fresh(&self, scratch: &Scratch, name: &str) -> Result<Server> {
+        match &self.subject {
+            Subject::Binary { path, arguments } => {
+                Server::moln(path, arguments, &scratch.join(name), &self.credentials).await
+            }
+            Subject::Running { .. } | Subject::None => Err(Error::usage("there is no binary to start")),
+        }
+    }
+
+    fn chosen(&self, from: &[Workload]) -> Vec<Workload> {
+        from.iter().copied().filter(|workload| self.workloads.contains(workload)).collect()
     }
 
     /// Each workload against one server after the other, beginning with another one in each round.
     async fn rounds(&self, targets: &[Target], results: &mut Results) {
         let bodies = Bodies::new(self.body_bytes);
         for round in 0..self.rounds {
-            for workload in Workload::STEADY.into_iter().filter(|workload| self.workloads.contains(workload))
-            {
+            for workload in self.chosen(&Workload::STEADY) {
                 for index in 0..targets.len() {
                     let Some(target) = targets.get((index + round) % targets.len()) else { continue };
                     let label = format!("round {} of {}: {}", round + 1, self.rounds, workload.name());
@@ -133,13 +151,24 @@ impl Comparison {
         }
     }
 
-    async fn singles(&self, targets: &[Target], results: &mut Results) {
+    /// Against a Moln started for it alone, where we can start one: memory that another load left behind would be used
+    /// again, and hide what this one needs.
+    async fn single(
+        &self,
+        workload: Workload,
+        target: &Target,
+        scratch: &Scratch,
+        results: &mut Results,
+    ) -> Result<()> {
         let bodies = Bodies::new(self.body_bytes);
-        for workload in Workload::SINGLE.into_iter().filter(|workload| self.workloads.contains(workload)) {
-            for target in targets.iter().filter(|target| target.dialect == Dialect::Sqs) {
-                self.once(workload.name(), workload, target, targets, &bodies, results).await;
-            }
+        if target.name == SUBJECT && matches!(self.subject, Subject::Binary { .. }) {
+            let server = self.fresh(scratch, workload.name()).await?;
+            let target = self.spawned(SUBJECT, &server, Dialect::Sqs);
+            self.once(workload.name(), workload, &target, &[], &bodies, results).await;
+        } else {
+            self.once(workload.name(), workload, target, &[], &bodies, results).await;
         }
+        Ok(())
     }
 
     async fn once(

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Outcome, Pace, Script, Sizes, Step, Target, Workload, drive, metric, mib, queue, settle};
+use super::{Outcome, Pace, Script, Sizes, Step, Tally, Target, Workload, drive, metric, mib, queue, settle};
 use crate::{
     body::Bodies,
     client::{Queue, Receive, Sqs, payload::BATCH},
@@ -57,26 +57,33 @@ impl Script for Turnover {
 struct Rates {
     head: f64,
     turnover: f64,
+    /// The largest share of a core that others took meanwhile, percent.
+    others: f64,
 }
 
 async fn rates(target: &Target, queue: &Queue, sizes: &Sizes, bodies: &Bodies) -> Result<Rates> {
     let pace = Pace { warm_up: sizes.warm_up / 4, measure: sizes.measure / 2 };
-    let (mut heads, mut turnovers) = (Vec::new(), Vec::new());
+    let (mut heads, mut turnovers, mut others) = (Vec::new(), Vec::new(), 0.0_f64);
+    let mut note = |tally: &Tally| others = others.max(tally.others_percent().unwrap_or_default());
     for _ in 0..RUNS {
         let connections = queue::connect(target, bodies, sizes.connections).await?.into_iter();
         let scripts = connections.map(|sqs| Head { sqs, queue: queue.clone() }).collect();
-        heads.push(rate(drive(scripts, pace, None).await)?);
+        let tally = drive(scripts, pace, target.process).await;
+        note(&tally);
+        heads.push(rate(tally)?);
     }
     for _ in 0..RUNS {
         let connections = queue::connect(target, bodies, sizes.connections).await?.into_iter();
         let scripts = connections.map(|sqs| Turnover { sqs, queue: queue.clone(), number: 0 }).collect();
-        turnovers.push(rate(drive(scripts, pace, None).await)?);
+        let tally = drive(scripts, pace, target.process).await;
+        note(&tally);
+        turnovers.push(rate(tally)?);
     }
-    Ok(Rates { head: median(&heads), turnover: median(&turnovers) })
+    Ok(Rates { head: median(&heads), turnover: median(&turnovers), others })
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn rate(tally: super::Tally) -> Result<f64> {
+fn rate(tally: Tally) -> Result<f64> {
     match tally.first_error {
         Some(error) => Err(error),
         None if tally.messages == 0 => Err(Error::usage("no message was received")),
@@ -113,6 +120,7 @@ pub(super) async fn run(target: &Target, sizes: &Sizes, bodies: &Bodies) -> Resu
         ("turnover-few", few.turnover),
         ("turnover-many", many.turnover),
         ("turnover-ratio", ratios.1),
+        (metric::OTHERS, few.others.max(many.others)),
         (metric::RATIO, ratios.0.min(ratios.1)),
     ]);
     if let Some((before, after)) = before.zip(after) {

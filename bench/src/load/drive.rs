@@ -88,6 +88,14 @@ impl Costs {
     }
 }
 
+impl Tally {
+    /// What the rest of the machine took, percent of one core.
+    pub fn others_percent(&self) -> Option<f64> {
+        let seconds = self.elapsed.as_secs_f64();
+        self.others_cpu_ms.filter(|_| seconds > 0.0).map(|ms| ms.max(0.0) / seconds / 10.0)
+    }
+}
+
 #[derive(Default)]
 struct Share {
     messages: u64,

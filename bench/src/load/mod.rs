@@ -185,8 +185,8 @@ fn figures(tally: &Tally, target: &Target) -> Outcome {
     if seconds > 0.0 {
         values.insert(metric::RATE, tally.messages as f64 / seconds);
     }
-    if let Some(others_ms) = tally.others_cpu_ms.filter(|_| seconds > 0.0) {
-        values.insert(metric::OTHERS, others_ms.max(0.0) / seconds / 10.0);
+    if let Some(others) = tally.others_percent() {
+        values.insert(metric::OTHERS, others);
     }
     values.insert(metric::P50, tally.latency.quantile_ms(0.5));
     values.insert(metric::P99, tally.latency.quantile_ms(0.99));
