@@ -11,6 +11,7 @@ mod intern;
 pub mod lineage;
 pub mod pagination;
 pub mod ports;
+pub mod resources;
 pub mod tags;
 
 pub use arn::Arn;

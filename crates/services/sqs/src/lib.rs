@@ -20,8 +20,10 @@ mod ids;
 pub mod limits;
 mod live;
 pub mod md5;
+pub(crate) mod ports;
 pub mod queue;
 pub mod receipt;
+pub mod resources;
 pub mod tables;
 
 use std::sync::Arc;
