@@ -49,6 +49,17 @@ where
     }
 }
 
+/// The same with time to spare.
+struct Patient<T>(T);
+impl<T: Target> Target for Patient<T> {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>> {
+        self.0.deliver(delivery)
+    }
+    fn timeout(&self) -> Duration {
+        2 * LIMIT
+    }
+}
+
 fn body(delivery: &Delivery) -> String {
     String::from_utf8(delivery.payload.to_vec()).unwrap()
 }
@@ -272,6 +283,76 @@ async fn ordered_deliveries_keep_their_order_through_failures_and_restarts() {
         let expected: Vec<u32> = (0..300).filter(|n| n % 3 == group).collect();
         assert_eq!(seen, expected);
     }
+}
+
+#[tokio::test]
+async fn a_restart_does_not_shorten_the_pause_of_an_ordered_delivery() {
+    let (world, log) = (World::new(), Log::default());
+    let mut head = delivery(&world, "arn:fifo", "head");
+    head.ordered = true;
+    head.retry.backoff = Backoff::new(60 * SECOND, 60 * SECOND);
+    let mut tail = head.clone();
+    (tail.id, tail.payload) = ([1; 16], "tail".into());
+    put(&world, &[head, tail]).await;
+    let (w, l) = (world.clone(), log.clone());
+    let target: Arc<dyn Target> = Arc::new(To(move |delivery: Delivery| {
+        l.note(w.at(), body(&delivery));
+        let fails = delivery.failures == 0 && body(&delivery) == "head";
+        std::future::ready(if fails { Err(Failure::passing("Busy", "")) } else { Ok(()) })
+    }));
+    let mut due = None;
+    for _ in 0..3 {
+        let (workers, _outbox) = start(&world, Arc::clone(&target));
+        workers.quiescent(LIMIT).await.unwrap();
+        assert_eq!(log.names(), ["head"]);
+        let next = workers.next_due().unwrap();
+        assert_eq!(*due.get_or_insert(next), next);
+        workers.stop(LIMIT).await;
+        world.clock.advance(10 * SECOND);
+    }
+    let (workers, _outbox) = start(&world, target);
+    world.clock.advance_to(due.unwrap());
+    workers.quiescent(LIMIT).await.unwrap();
+    assert_eq!(log.names(), ["head", "head", "tail"]);
+    workers.stop(LIMIT).await;
+}
+
+#[tokio::test]
+async fn what_is_noted_as_drained_leaves_out_what_still_runs() {
+    const MANY: usize = 9_000;
+    let (world, log) = (World::new(), Log::default());
+    let all: Vec<_> = (0..MANY).map(|n| delivery(&world, "arn:a", n.to_string())).collect();
+    for some in all.chunks(500) {
+        put(&world, some).await;
+    }
+    let (w, l) = (world.clone(), log.clone());
+    let (workers, _outbox) = start(
+        &world,
+        Arc::new(Patient(To(move |delivery: Delivery| {
+            let (w, l) = (w.clone(), l.clone());
+            async move {
+                if body(&delivery) == "3" {
+                    std::future::pending::<()>().await;
+                }
+                l.note(w.at(), body(&delivery));
+                Ok(())
+            }
+        }))),
+    );
+    tokio::time::timeout(LIMIT, async {
+        while log.len() < MANY - 1 || world.rows("oc/") == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .expect("all but one are through");
+    workers.stop(Duration::ZERO).await;
+    let log = Log::default();
+    let (workers, _outbox) = start(&world, recorder(&world, &log));
+    workers.quiescent(LIMIT).await.unwrap();
+    assert!(log.names().contains(&"3".to_owned()), "{:?}", log.names());
+    assert_eq!(world.rows("ob/"), 0);
+    workers.stop(LIMIT).await;
 }
 
 #[tokio::test]
