@@ -28,7 +28,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use fjall::{CompressionType, PersistMode, Readable, config::CompressionPolicy};
+use fjall::{
+    CompressionType, PersistMode, Readable,
+    config::{
+        BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, PartitioningPolicy,
+        PinningPolicy,
+    },
+};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
@@ -152,12 +158,22 @@ impl Disk {
             .manual_journal_persist(true)
             .max_journaling_size(128 << 20)
             .max_cached_files(Some(64))
-            .worker_threads(4)
+            // The first rotates and flushes, the others compact. With two, the first would spin on the messages it passes on
+            // while the other is busy; with one, nothing would be flushed, and memory grow, during a compaction.
+            .worker_threads(3)
             .open()?;
         let space = database.keyspace("d", || {
+            let bits = FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0));
             fjall::KeyspaceCreateOptions::default()
                 .manual_journal_persist(true)
                 .max_memtable_size(options.memtable_bytes)
+                .filter_policy(FilterPolicy::all(bits))
+                // In parts, read through the cache as they are needed: whole indexes and filters of tables of 64 MiB
+                // would push each other out of a small cache, or grow with the data if they were pinned.
+                .index_block_partitioning_policy(PartitioningPolicy::all(true))
+                .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+                .index_block_pinning_policy(PinningPolicy::disabled())
+                .filter_block_pinning_policy(PinningPolicy::disabled())
                 .data_block_compression_policy(CompressionPolicy::new([
                     CompressionType::None,
                     CompressionType::Lz4,
