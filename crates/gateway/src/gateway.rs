@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Body as HttpBody;
-use moln_kernel::{ApiError, Context, Lineage, RequestId, SharedClock};
+use moln_kernel::{ApiError, Context, Lineage, MovableClock, RequestId, Timestamp};
 use moln_wire::{Protocol, ServiceModel, server as wire};
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     identity::{Access, Doorkeeper, Identity, endpoint},
     metrics::Metrics,
     route::{Lost, Routed, Router},
-    sigv4::{ChunkError, Failure, Presented, decode_all},
+    sigv4::{ChunkError, Failure, Now, Presented, decode_all},
 };
 
 /// How the gateway behaves.
@@ -67,7 +67,7 @@ pub struct Peer {
 pub struct Gateway {
     router: Router,
     doorkeeper: Doorkeeper,
-    clock: SharedClock,
+    clock: Arc<dyn MovableClock>,
     settings: Settings,
     bodies: Budget,
     metrics: Arc<Metrics>,
@@ -85,7 +85,7 @@ impl Gateway {
     pub fn new(
         router: Router,
         doorkeeper: Doorkeeper,
-        clock: SharedClock,
+        clock: Arc<dyn MovableClock>,
         settings: Settings,
         control: Arc<dyn crate::admin::Control>,
     ) -> Self {
@@ -229,7 +229,9 @@ impl Gateway {
         };
         let scope = if is_admin { Some("moln") } else { model.map(|model| model.signing_name) };
         let claimed = claims.as_ref().map(Option::as_ref);
-        let identity = match self.doorkeeper.admit(peer.access, claimed, head, &body, scope, now) {
+        let unmoved = Timestamp(now.millis().saturating_sub(millis(self.clock.offset())));
+        let times = Now { clock: now, unmoved };
+        let identity = match self.doorkeeper.admit(peer.access, claimed, head, &body, scope, times) {
             Ok(identity) => identity,
             Err(failure) => {
                 self.metrics.denied.fetch_add(1, Relaxed);
@@ -372,6 +374,10 @@ fn foreign(rule: &'static str) -> Response<Body> {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn whole(response: Response<Bytes>) -> Response<Body> {

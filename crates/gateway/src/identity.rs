@@ -4,9 +4,9 @@ use std::{cell::RefCell, sync::Arc};
 
 use bytes::Bytes;
 use http::request::Parts;
-use moln_kernel::{AccountId, Endpoint, Principal, Region, Timestamp};
+use moln_kernel::{AccountId, Endpoint, Principal, Region};
 
-use crate::sigv4::{ChunkChain, Failure, Presented, Verifier};
+use crate::sigv4::{ChunkChain, Failure, Now, Presented, Verifier};
 
 /// Whom a listener lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Doorkeeper {
         head: &Parts,
         body: &Bytes,
         service: Option<&str>,
-        now: Timestamp,
+        now: Now,
     ) -> Result<Identity, Failure> {
         let claims = match (claims, access) {
             (Ok(Some(claims)), _) => claims,

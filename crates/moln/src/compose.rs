@@ -66,7 +66,7 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
         .claims(is_queue_path);
 
     let operator = Operator {
-        clock: movable,
+        clock: Arc::clone(&movable),
         advance,
         store: store.clone(),
         workers: workers.clone(),
@@ -79,7 +79,7 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(vec![sqs]), doorkeeper, clock, settings, Arc::new(operator));
+    let gateway = Gateway::new(Router::new(vec![sqs]), doorkeeper, movable, settings, Arc::new(operator));
     Ok(Moln { gateway: Arc::new(gateway), store, workers, queues })
 }
 

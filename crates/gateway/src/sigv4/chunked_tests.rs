@@ -1,7 +1,7 @@
 use super::*;
 use crate::sigv4::key::derive;
 
-/// The example of S3's documentation, "Example: PutObject" of chunked uploads: 66,560 bytes of `a` in chunks of 64 KiB.
+/// The example of S3's documentation, `PutObject` in chunked uploads: 66,560 bytes of `a` in chunks of 64 KiB.
 fn published() -> (ChunkChain, [&'static str; 3]) {
     let key = derive("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "20130524", "us-east-1", "s3");
     let seed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";

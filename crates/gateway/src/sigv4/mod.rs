@@ -22,7 +22,7 @@ pub use encode::{percent_decode, percent_encode};
 pub use failure::Failure;
 pub use presented::{Form, Presented, query_pairs};
 pub use signer::{Signer, presign, sign};
-pub use verify::{Verified, Verifier};
+pub use verify::{Now, Verified, Verifier};
 
 /// The only algorithm there is.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -31,6 +31,16 @@ pub struct Verified {
     pub chain: Option<ChunkChain>,
 }
 
+/// The present moment, twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// By the clock: what expires, expires by it.
+    pub clock: Timestamp,
+    /// By the clock as it would be had nobody moved it: what the dates of clients, who go by the system's time, are
+    /// compared with. Moving the clock must not lock everyone out.
+    pub unmoved: Timestamp,
+}
+
 /// Judges signatures by the secrets it can find.
 #[derive(Clone)]
 pub struct Verifier {
@@ -57,7 +67,7 @@ impl Verifier {
         head: &Parts,
         body: &Bytes,
         service: Option<&str>,
-        now: Timestamp,
+        now: Now,
     ) -> Result<Verified, Failure> {
         let signed_at = self.moment(claims, &head.headers, now)?;
         scope_fits(claims, &amz_date(signed_at), service)?;
@@ -94,12 +104,7 @@ impl Verifier {
 
     /// When it was signed; an error when that is too far from now.
     #[expect(clippy::unused_self, reason = "reads as a part of the verifier")]
-    fn moment(
-        &self,
-        claims: &Presented<'_>,
-        headers: &HeaderMap,
-        now: Timestamp,
-    ) -> Result<Timestamp, Failure> {
+    fn moment(&self, claims: &Presented<'_>, headers: &HeaderMap, now: Now) -> Result<Timestamp, Failure> {
         let at = match claims.form {
             Form::Presigned => claims.timestamp.as_deref().and_then(parse_amz_date),
             Form::Header => match headers.get("x-amz-date") {
@@ -114,6 +119,7 @@ impl Verifier {
                 "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".into(),
             ));
         };
+        let (expiry, now) = (now.clock.seconds(), now.unmoved);
         let (now_s, at_s) = (now.seconds(), at.seconds());
         if at_s > now_s + MAX_SKEW_SECONDS {
             return Err(Failure::Skew(format!(
@@ -125,7 +131,7 @@ impl Verifier {
         }
         if claims.form == Form::Presigned {
             let life = expires(claims)?;
-            return if now_s > at_s + life { Err(Failure::PresignedExpired) } else { Ok(at) };
+            return if expiry > at_s + life { Err(Failure::PresignedExpired) } else { Ok(at) };
         }
         if at_s + MAX_SKEW_SECONDS < now_s {
             return Err(Failure::Skew(format!(

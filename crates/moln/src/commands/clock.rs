@@ -55,7 +55,9 @@ mod tests {
 
     #[test]
     fn durations_for_people() {
-        for (millis, text) in [(900_000, "15m"), (93_784_000, "1d2h3m4s"), (12, "12ms"), (1_499, "1s"), (86_399_999, "1d")] {
+        for (millis, text) in
+            [(900_000, "15m"), (93_784_000, "1d2h3m4s"), (12, "12ms"), (1_499, "1s"), (86_399_999, "1d")]
+        {
             assert_eq!(human(millis), text);
         }
     }
