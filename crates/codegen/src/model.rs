@@ -66,6 +66,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde demands it
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -165,7 +166,7 @@ pub struct Http {
 /// A shape.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::struct_excessive_bools)] // the fields are the model's own
 pub struct Shape {
     #[serde(rename = "type")]
     pub kind: String,
@@ -235,7 +236,7 @@ pub struct Error {
 /// A member, element, key or value; also an operation's input, output or error.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::struct_excessive_bools)] // the fields are the model's own
 pub struct Member {
     pub shape: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,7 +15,7 @@
 //!   `let service: Arc<dyn Service> = Arc::new(model::Api(Arc::clone(&queues)))`.
 //!
 //! [`Hooks`] is where a service departs from common ways: how broken constraints are refused
-//! ([`Hooks::translate`]; default AWS's ValidationException), and which parameters a query request takes from its
+//! ([`Hooks::translate`]; default AWS's `ValidationException`), and which parameters a query request takes from its
 //! address ([`Hooks::adopt`]).
 //!
 //! # For the front door

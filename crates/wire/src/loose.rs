@@ -71,7 +71,7 @@ impl WriteShape for Loose {
             Kind::Blob => writer.blob(&Bytes::from(STANDARD.decode(&*self.text()).unwrap_or_default())),
             Kind::Boolean => writer.boolean(json.as_bool().unwrap_or_default()),
             Kind::Integer => {
-                writer.integer(json.as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or_default())
+                writer.integer(json.as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or_default());
             }
             Kind::Long => writer.long(json.as_i64().unwrap_or_default()),
             Kind::Float => writer.float(json.as_f64().unwrap_or_default() as f32),

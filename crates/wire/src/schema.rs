@@ -121,6 +121,7 @@ pub struct Schema {
 
 /// Traits of a shape, after the member's own.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // traits are there or not
 pub struct Traits {
     /// XML and query: elements stand in the parent without a wrapper.
     pub flattened: bool,
@@ -235,6 +236,7 @@ pub struct Member {
 
 /// Rarer traits of a member.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // traits are there or not
 pub struct MemberTraits {
     /// Name in the query protocol (input and answer) where it differs from [`Member::wire`].
     pub query: Option<&'static str>,

@@ -74,8 +74,7 @@ fn begin(
             let body: &[u8] = if form { body } else { &[] };
             let mut params = Params::parse(head.uri.query().unwrap_or_default(), body).map_err(malformed)?;
             service.hooks().adopt(operation, head, &mut params);
-            let answer = service.call(ctx, index, &mut QueryReader::new(&mut params, schema))?;
-            answer
+            service.call(ctx, index, &mut QueryReader::new(&mut params, schema))?
         }
         Protocol::RpcV2Cbor => {
             let mut reader = CborReader::new(body, schema);

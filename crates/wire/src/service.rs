@@ -140,7 +140,7 @@ pub trait Service: Send + Sync + 'static {
 /// `impl moln_wire::Hooks for … {}` and are done.
 pub trait Hooks: Send + Sync + 'static {
     /// How inputs that break the model's constraints are refused; `None` lets the input through (absent required
-    /// members are then empty). Default: AWS's ValidationException that tells all failures at once.
+    /// members are then empty). Default: AWS's `ValidationException` that tells all failures at once.
     fn translate(&self, operation: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
         let _ = operation;
         Some(crate::validate::validation_exception(failures))

@@ -5,7 +5,7 @@ use moln_kernel::Timestamp;
 
 use crate::Schema;
 
-/// Why an input could not be read; becomes the protocol's SerializationException / MalformedInput.
+/// Why an input could not be read; becomes the protocol's `SerializationException` or `MalformedInput`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     /// AWS's words.

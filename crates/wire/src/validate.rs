@@ -86,20 +86,24 @@ impl fmt::Display for Constraint {
 /// Everything a scalar shape demands, as AWS lists it for elements, keys and values.
 fn demands(schema: &Schema) -> String {
     let traits = &schema.traits;
-    let (min, max): (fn(i64) -> Constraint, fn(i64) -> Constraint) = if measures_length(schema.kind) {
-        (Constraint::MinLength, Constraint::MaxLength)
-    } else {
-        (Constraint::MinValue, Constraint::MaxValue)
-    };
+    let length = measures_length(schema.kind);
     let mut all: Vec<String> = Vec::new();
-    all.extend(traits.max.map(|n| max(n).to_string()));
-    all.extend(traits.min.map(|n| min(n).to_string()));
+    all.extend(traits.max.map(|max| at_most(length, max).to_string()));
+    all.extend(traits.min.map(|min| at_least(length, min).to_string()));
     all.extend(traits.pattern.map(|p| Constraint::Pattern(p.source).to_string()));
     if !traits.enum_values.is_empty() {
         all.push(Constraint::Enum(traits.enum_values).to_string());
     }
     all.push(Constraint::Required.to_string());
     all.join(", ")
+}
+
+fn at_least(length: bool, min: i64) -> Constraint {
+    if length { Constraint::MinLength(min) } else { Constraint::MinValue(min) }
+}
+
+fn at_most(length: bool, max: i64) -> Constraint {
+    if length { Constraint::MaxLength(max) } else { Constraint::MaxValue(max) }
 }
 
 fn measures_length(kind: Kind) -> bool {
@@ -140,10 +144,10 @@ pub fn accept<T: ReadShape>(
     let mut failures = Vec::new();
     let value = check(operation.input, reader, &mut failures, T::read)
         .map_err(|error| ApiError::sender("SerializationException", error.message))?;
-    match failures.is_empty() {
-        true => Ok(value),
-        false => hooks.translate(operation, &failures).map_or(Ok(value), Err),
+    if failures.is_empty() {
+        return Ok(value);
     }
+    hooks.translate(operation, &failures).map_or(Ok(value), Err)
 }
 
 /// Calls `read` with a reader that notes what breaks `schema`'s constraints.
@@ -240,10 +244,10 @@ impl Checked<'_, '_> {
     fn bound(&mut self, n: i64, value: impl Fn() -> Option<String>) {
         let length = measures_length(self.schema.kind);
         if let Some(min) = self.min.filter(|min| n < *min) {
-            self.fail(value(), if length { Constraint::MinLength(min) } else { Constraint::MinValue(min) });
+            self.fail(value(), at_least(length, min));
         }
         if let Some(max) = self.max.filter(|max| n > *max) {
-            self.fail(value(), if length { Constraint::MaxLength(max) } else { Constraint::MaxValue(max) });
+            self.fail(value(), at_most(length, max));
         }
     }
 

@@ -98,6 +98,12 @@ impl<T: WriteShape> WriteShape for BTreeMap<String, T> {
     }
 }
 
+impl WriteShape for &str {
+    fn write(&self, writer: &mut dyn ShapeWriter) {
+        writer.string(self);
+    }
+}
+
 /// The output of an operation that has none.
 impl WriteShape for () {
     fn write(&self, writer: &mut dyn ShapeWriter) {

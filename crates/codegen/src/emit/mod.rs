@@ -29,7 +29,7 @@ pub struct Input<'m> {
 ///
 /// Errors: a shape that is named and not there.
 pub fn generate(input: &Input<'_>) -> Result<String, Failure> {
-    let names = Names::new(input.model)?;
+    let names = Names::new(input.model);
     let mut out = String::from("// Generated from the service's API model. Do not edit.\n\n");
     types::emit(&mut out, input.model, &names)?;
     schemas::emit(&mut out, input.model, &names)?;
@@ -48,7 +48,7 @@ struct Names {
 }
 
 impl Names {
-    fn new(model: &Model) -> Result<Self, Failure> {
+    fn new(model: &Model) -> Self {
         let (mut types, mut statics, mut recursive) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         let (mut used_types, mut used_statics) = (BTreeSet::new(), BTreeSet::new());
         for (name, shape) in model.shapes.iter() {
@@ -66,7 +66,7 @@ impl Names {
                 }
             }
         }
-        Ok(Self { types, statics, recursive })
+        Self { types, statics, recursive }
     }
 
     fn type_of(&self, shape: &str) -> Result<&str, Failure> {

@@ -45,9 +45,10 @@ fn schema(out: &mut String, model: &Model, names: &Names, name: &str, shape: &Sh
         let _ = write!(fields, "traits: Traits {{ {traits}..Traits::NONE }}, ");
     }
     let base = format!("Schema::new({name:?}, Kind::{kind})");
-    let _ = match fields.is_empty() {
-        true => writeln!(out, "    pub static {of}: Schema = {base};"),
-        false => writeln!(out, "    pub static {of}: Schema = Schema {{ {fields}..{base} }};"),
+    let _ = if fields.is_empty() {
+        writeln!(out, "    pub static {of}: Schema = {base};")
+    } else {
+        writeln!(out, "    pub static {of}: Schema = Schema {{ {fields}..{base} }};")
     };
     Ok(())
 }

@@ -42,9 +42,10 @@ fn structure(
     for (index, (member, target)) in shape.members.iter().enumerate() {
         let (field, plain) = (field(member), rust_type(model, names, target)?);
         let wanted = is_required(shape, member) && !names.recursive.contains(&target.shape);
-        let _ = match wanted {
-            true => writeln!(out, "    pub {field}: {plain},"),
-            false => writeln!(out, "    pub {field}: ::core::option::Option<{plain}>,"),
+        let _ = if wanted {
+            writeln!(out, "    pub {field}: {plain},")
+        } else {
+            writeln!(out, "    pub {field}: ::core::option::Option<{plain}>,")
         };
         let _ = writeln!(arms, "                {index} => value.{field} = ::moln_wire::read(reader)?,");
         let _ = write!(values, "&self.{field}, ");

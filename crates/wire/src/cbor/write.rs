@@ -26,18 +26,18 @@ impl<'b> CborWriter<'b> {
 pub(crate) fn head(out: &mut Vec<u8>, major: Major, value: u64) {
     let major = (major as u8) << 5;
     match value {
-        0..=23 => out.push(major | value as u8),
-        24..=0xFF => out.extend_from_slice(&[major | 24, value as u8]),
+        0..24 => out.push(major | value as u8),
+        24..=0xFF => out.extend_from_slice(&[major | 0x18, value as u8]),
         0x100..=0xFFFF => {
-            out.push(major | 25);
+            out.push(major | 0x19);
             out.extend_from_slice(&(value as u16).to_be_bytes());
         }
         0x1_0000..=0xFFFF_FFFF => {
-            out.push(major | 26);
+            out.push(major | 0x1A);
             out.extend_from_slice(&(value as u32).to_be_bytes());
         }
         _ => {
-            out.push(major | 27);
+            out.push(major | 0x1B);
             out.extend_from_slice(&value.to_be_bytes());
         }
     }
@@ -148,7 +148,9 @@ impl ShapeWriter for CborWriter<'_> {
             serde_json::Value::String(value) => text(self.out, value),
             serde_json::Value::Array(items) => {
                 head(self.out, Major::Array, items.len() as u64);
-                items.iter().for_each(|item| self.document(item));
+                for item in items {
+                    self.document(item);
+                }
             }
             serde_json::Value::Object(entries) => {
                 head(self.out, Major::Map, entries.len() as u64);

@@ -59,13 +59,13 @@ impl<'a> Scan<'a> {
 
     fn deeper(&mut self) -> Read<()> {
         self.depth += 1;
-        match self.depth > DEPTH {
-            true => Err(ReadError::new(format!("The JSON document is nested deeper than {DEPTH}"))),
-            false => Ok(()),
+        if self.depth > DEPTH {
+            return Err(ReadError::new(format!("The JSON document is nested deeper than {DEPTH}")));
         }
+        Ok(())
     }
 
-    /// Takes `{` and calls `entry` on every value, with its key.
+    /// Takes the bracket that begins an object or an array.
     pub(super) fn begin(&mut self, open: u8) -> Read<()> {
         self.expect(open)?;
         self.deeper()

@@ -39,10 +39,10 @@ impl<'p> QueryReader<'p> {
 
     /// What stands under each next segment of the names, in order of the names.
     fn groups(&self) -> Read<Groups<'p>> {
-        match self.depth < DEPTH {
-            true => Ok(Groups { pairs: self.pairs, prefix: self.prefix }),
-            false => Err(ReadError::new(format!("The parameters are nested deeper than {DEPTH}"))),
+        if self.depth >= DEPTH {
+            return Err(ReadError::new(format!("The parameters are nested deeper than {DEPTH}")));
         }
+        Ok(Groups { pairs: self.pairs, prefix: self.prefix })
     }
 
     /// The reader of a group, as this member's value.

@@ -164,6 +164,12 @@ impl<'e> Told<'e> {
         }
     }
 
+    /// The words of the query protocol, where it has its own.
+    fn query_message(&self) -> &str {
+        let own = self.error.query_message.as_deref().filter(|_| self.protocol == Protocol::Query);
+        own.unwrap_or(&self.error.message)
+    }
+
     fn fault(&self) -> &'static str {
         match self.error.fault {
             Fault::Sender => "Sender",
@@ -231,8 +237,7 @@ impl<'e> Told<'e> {
             element(body, "Type", self.fault());
         }
         element(body, "Code", self.query_code());
-        let own = self.error.query_message.as_deref().filter(|_| self.protocol == Protocol::Query);
-        element(body, "Message", own.unwrap_or(&self.error.message));
+        element(body, "Message", self.query_message());
         let dialect = if self.protocol == Protocol::Query { Dialect::Query } else { Dialect::Rest };
         for (member, value) in self.in_body() {
             XmlWriter::new(body, dialect).member(member, value);

@@ -73,9 +73,10 @@ impl<'d> XmlReader<'d> {
 
     /// The elements of a list or the entries of a map.
     fn items(&mut self, wrapped: &str) -> Vec<Node<'d, 'd>> {
-        match self.member.is_some_and(Member::flattened) {
-            true => std::mem::take(&mut self.nodes),
-            false => self.children(wrapped),
+        if self.member.is_some_and(Member::flattened) {
+            std::mem::take(&mut self.nodes)
+        } else {
+            self.children(wrapped)
         }
     }
 

@@ -156,9 +156,10 @@ impl ShapeWriter for XmlWriter<'_> {
         };
         self.content();
         // A flattened list repeats its own element.
-        let (name, namespace) = match member.flattened() {
-            false => (self.wire(of), None),
-            true => (member.repeated(|member| self.wire(member)), member.traits.xml_namespace),
+        let (name, namespace) = if member.flattened() {
+            (member.repeated(|member| self.wire(member)), member.traits.xml_namespace)
+        } else {
+            (self.wire(of), None)
         };
         for item in items {
             self.element(name, of.traits.xml_namespace.or(namespace), of, item);
@@ -169,13 +170,14 @@ impl ShapeWriter for XmlWriter<'_> {
         let Some(member) = self.member else { return };
         let [key_of, of] = member.target().members else { return };
         self.content();
-        let (name, namespace) = match member.flattened() {
-            false => ("entry", None),
-            true => (self.wire(member), member.traits.xml_namespace),
+        let (name, namespace) = if member.flattened() {
+            (self.wire(member), member.traits.xml_namespace)
+        } else {
+            ("entry", None)
         };
         for (key, value) in entries {
             self.start(name, namespace);
-            self.element(self.wire(key_of), None, key_of, &key.to_owned());
+            self.element(self.wire(key_of), None, key_of, &key);
             self.element(self.wire(of), None, of, value);
             self.end(name);
         }

@@ -1,4 +1,4 @@
-//! The JSON reader accepts what serde_json accepts, and reads the same.
+//! The JSON reader accepts what `serde_json` accepts, and reads the same.
 
 use moln_wire::{
     ReadShape, WriteShape,

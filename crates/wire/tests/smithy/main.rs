@@ -3,6 +3,16 @@
 //! written and must equal the case's responses. The cases are not kept here: `MOLN_PROTOCOL_TESTS` names their
 //! directory. Cases a server can not satisfy stand in `exceptions.rs`, each with its reason.
 
+// All of this is test code, also what stands outside of `#[test]` functions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+
 mod compare;
 mod exceptions;
 mod input;

@@ -164,7 +164,7 @@ impl WriteShape for Value {
                 writer.structure(schema, &members);
             }
             Self::List(items) => {
-                writer.list(items.len(), &mut items.iter().map(|item| item as &dyn WriteShape))
+                writer.list(items.len(), &mut items.iter().map(|item| item as &dyn WriteShape));
             }
             Self::Map(entries) => {
                 let mut pairs = entries.iter().map(|(key, value)| (key.as_str(), value as &dyn WriteShape));
