@@ -1,4 +1,4 @@
-//! What a service offers to templates: one handler for each CloudFormation resource type it owns. The engine that
+//! What a service offers to templates: one handler for each `CloudFormation` resource type it owns. The engine that
 //! orders resources and resolves references is elsewhere; a handler sees plain JSON properties.
 
 use std::collections::BTreeMap;

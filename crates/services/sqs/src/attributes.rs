@@ -294,7 +294,7 @@ pub fn apply(
     Ok(())
 }
 
-/// The name of the first attribute in which a second CreateQueue differs from the queue there is.
+/// The name of the first attribute in which a second `CreateQueue` differs from the queue there is.
 pub fn difference(
     attributes: &BTreeMap<String, String>,
     wanted: &BTreeMap<String, String>,

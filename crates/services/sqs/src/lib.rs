@@ -63,6 +63,7 @@ impl Queues {
 
     /// The next moment a message becomes visible by itself in a queue someone waits at.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.core.all().iter().filter_map(|queue| queue.lock().timer.flatten()).min().map(Timestamp)
+        let due = self.core.all().iter().filter_map(|queue| queue.lock().timer).min();
+        due.filter(|due| *due < live::queue::NOTHING_DUE).map(Timestamp)
     }
 }

@@ -16,7 +16,7 @@ pub const MESSAGE_ATTRIBUTES: usize = 10;
 pub const ATTRIBUTE_NAME_CHARS: usize = 256;
 /// Characters of a group id, deduplication id or receive request attempt id.
 pub const ID_CHARS: usize = 128;
-/// Messages one ReceiveMessage returns.
+/// Messages one `ReceiveMessage` returns.
 pub const RECEIVE_MESSAGES: i32 = 10;
 /// Longest long poll, seconds.
 pub const WAIT_SECONDS: i32 = 20;
@@ -36,7 +36,7 @@ pub const IN_FLIGHT: usize = 120_000;
 pub const FIFO_LOOK_AHEAD: usize = 120_000;
 /// How long a deduplication id, and a receive request attempt id, is remembered, in milliseconds (5 minutes).
 pub const DEDUPLICATION_MS: u64 = 300_000;
-/// How long after DeleteQueue its name stays taken, and between two PurgeQueue, in milliseconds.
+/// How long after `DeleteQueue` its name stays taken, and between two `PurgeQueue`, in milliseconds.
 pub const QUIET_MS: u64 = 60_000;
 /// How long a changed `DeduplicationScope` takes to come into effect, in milliseconds ("up to 60 seconds").
 pub const PROPAGATION_MS: u64 = 60_000;
@@ -48,13 +48,13 @@ pub const TAG_CHARS: (usize, usize) = (128, 256);
 pub const LABEL_CHARS: usize = 80;
 /// Actions of one permission.
 pub const PERMISSION_ACTIONS: usize = 7;
-/// Statements of a queue's policy that AddPermission may write.
+/// Statements of a queue's policy that `AddPermission` may write.
 pub const POLICY_STATEMENTS: usize = 20;
-/// Results of one page of ListQueues and ListDeadLetterSourceQueues.
+/// Results of one page of `ListQueues` and `ListDeadLetterSourceQueues`.
 pub const LIST_RESULTS: i32 = 1_000;
-/// Results of ListMessageMoveTasks.
+/// Results of `ListMessageMoveTasks`.
 pub const LIST_TASKS: i32 = 10;
-/// Source queues that a RedriveAllowPolicy names.
+/// Source queues that a `RedriveAllowPolicy` names.
 pub const ALLOWED_SOURCES: usize = 10;
 /// Fastest move of messages, per second.
 pub const MOVES_PER_SECOND: i32 = 500;

@@ -1,4 +1,4 @@
-//! The CloudFormation types of SQS: `AWS::SQS::Queue`, `AWS::SQS::QueuePolicy`, `AWS::SQS::QueueInlinePolicy`.
+//! The `CloudFormation` types of SQS: `AWS::SQS::Queue`, `AWS::SQS::QueuePolicy`, `AWS::SQS::QueueInlinePolicy`.
 
 mod policy;
 mod queue;

@@ -1,4 +1,6 @@
-//! The CloudFormation types and the port.
+//! The `CloudFormation` types and the port.
+
+#![allow(clippy::unwrap_used, clippy::case_sensitive_file_extension_comparisons)] // helpers of tests
 
 mod support;
 

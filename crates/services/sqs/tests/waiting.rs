@@ -1,5 +1,7 @@
 //! Long polls.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 mod support;
 
 use std::{sync::Arc, time::Duration};

@@ -14,7 +14,7 @@ use crate::{
 /// The first character SQS does not carry.
 pub(crate) fn bad_character(text: &str) -> Option<char> {
     // Nearly all text is plain ASCII: one pass over the bytes settles it.
-    if text.bytes().all(|byte| byte >= 0x20 && byte < 0x80) {
+    if text.bytes().all(|byte| (0x20..0x80).contains(&byte)) {
         return None;
     }
     text.chars().find(|c| {
@@ -143,27 +143,24 @@ pub(crate) fn trace_header(
     attributes: Option<&BTreeMap<String, MessageSystemAttributeValue>>,
 ) -> Result<Option<&str>, ApiError> {
     let Some(attributes) = attributes else { return Ok(None) };
-    for (name, attribute) in attributes {
-        if name != "AWSTraceHeader" {
-            return Err(errors::invalid_parameter(format!(
-                "Message (system) attribute '{name}' is invalid: only AWSTraceHeader is supported."
-            )));
-        }
-        let text = attribute.string_value.as_deref().filter(|text| !text.is_empty());
-        let (Some(text), "String") = (text, attribute.data_type.as_str()) else {
-            return Err(errors::invalid_parameter(
-                "Message (system) attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'.",
-            ));
-        };
-        if let Some(bad) = bad_character(text) {
-            return Err(errors::invalid_parameter(refused_character(
-                bad,
-                "message attribute 'AWSTraceHeader' value",
-            )));
-        }
-        return Ok(Some(text));
+    if let Some(name) = attributes.keys().find(|name| *name != "AWSTraceHeader") {
+        return Err(errors::invalid_parameter(format!(
+            "Message (system) attribute '{name}' is invalid: only AWSTraceHeader is supported."
+        )));
     }
-    Ok(None)
+    let Some(attribute) = attributes.get("AWSTraceHeader") else { return Ok(None) };
+    let text = attribute.string_value.as_deref().filter(|text| !text.is_empty());
+    let (Some(text), "String") = (text, attribute.data_type.as_str()) else {
+        return Err(errors::invalid_parameter(
+            "Message (system) attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'.",
+        ));
+    };
+    match bad_character(text) {
+        Some(bad) => {
+            Err(errors::invalid_parameter(refused_character(bad, "message attribute 'AWSTraceHeader' value")))
+        }
+        None => Ok(Some(text)),
+    }
 }
 
 /// Whether a receive asks for this attribute: by name, `All`, `.*`, or a prefix `name.*`.

@@ -29,7 +29,7 @@ impl Queues {
         let prefix = input.queue_name_prefix.as_deref().unwrap_or_default();
         let queues = self.core.list(ctx.account.as_str(), ctx.region.as_str(), prefix);
         let page =
-            self.page(ctx, "ListQueues", prefix, queues, input.max_results, input.next_token.as_deref())?;
+            self.page(ctx, "ListQueues", prefix, &queues, input.max_results, input.next_token.as_deref())?;
         Ok(ListQueuesResult {
             queue_urls: (!page.urls.is_empty()).then_some(page.urls),
             next_token: page.next,
@@ -45,7 +45,7 @@ impl Queues {
         let sources = self.sources(&target);
         let scope = "ListDeadLetterSourceQueues";
         let page =
-            self.page(ctx, scope, &target.arn, sources, input.max_results, input.next_token.as_deref())?;
+            self.page(ctx, scope, &target.arn, &sources, input.max_results, input.next_token.as_deref())?;
         Ok(ListDeadLetterSourceQueuesResult { queue_urls: page.urls, next_token: page.next })
     }
 
@@ -63,7 +63,7 @@ impl Queues {
         ctx: &Context,
         operation: &str,
         filter: &str,
-        queues: Vec<Arc<Queue>>,
+        queues: &[Arc<Queue>],
         max: Option<i32>,
         token: Option<&str>,
     ) -> Result<Page, ApiError> {

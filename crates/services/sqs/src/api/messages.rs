@@ -250,15 +250,15 @@ impl Queues {
                 checked.iter().map(change).collect::<Vec<_>>()
             })
             .await?;
-        let judge =
-            |((checked, outcome), (handle, _)): ((Result<(Receipt, u64), ApiError>, Changed), &(&str, _))| {
-                checked.and_then(|_| match outcome {
-                    Changed::Done => Ok(()),
-                    Changed::Gone => Err(errors::not_available(handle)),
-                    Changed::NotInFlight => Err(errors::not_in_flight(handle)),
-                })
-            };
-        Ok(checked.into_iter().zip(outcomes).zip(wanted).map(judge).collect())
+        let mut results = Vec::with_capacity(wanted.len());
+        for ((checked, outcome), (handle, _)) in checked.into_iter().zip(outcomes).zip(wanted) {
+            results.push(checked.and_then(|_| match outcome {
+                Changed::Done => Ok(()),
+                Changed::Gone => Err(errors::not_available(handle)),
+                Changed::NotInFlight => Err(errors::not_in_flight(handle)),
+            }));
+        }
+        Ok(results)
     }
 
     fn change(

@@ -17,7 +17,7 @@ use crate::{
     tables::{Attribute, AttributeValue, Message},
 };
 
-/// What SendMessage and an entry of SendMessageBatch have in common.
+/// What `SendMessage` and an entry of `SendMessageBatch` have in common.
 pub(crate) struct Draft<'a> {
     pub(crate) body: &'a str,
     pub(crate) delay: Option<i32>,
@@ -38,9 +38,9 @@ pub(crate) struct Ready {
 /// How a message that is too long is told: one way for one, another in a batch.
 #[derive(Clone, Copy)]
 pub(crate) enum Words {
-    /// SendMessage.
+    /// `SendMessage`.
     Single,
-    /// SendMessageBatch.
+    /// `SendMessageBatch`.
     Batch,
 }
 

@@ -1,4 +1,4 @@
-//! AddPermission and RemovePermission: statements of the queue's policy, found by their label.
+//! `AddPermission` and `RemovePermission`: statements of the queue's policy, found by their label.
 
 use moln_kernel::{ApiError, Context};
 use serde_json::{Map, Value, json};

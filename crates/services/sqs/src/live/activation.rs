@@ -9,7 +9,7 @@ use moln_store::{KeyRange, Scan, Snapshot, StoreError};
 use super::{
     Core, Live, Queue,
     core::unread,
-    refill::{Read, rows_for},
+    refill::{Fetched, rows_for},
 };
 use crate::{
     queue::{Fifo, Standard, State, deduplication::Deduplication},
@@ -96,7 +96,7 @@ impl Queue {
         };
         let (mut counted, mut rest) = (0, None);
         if let Some(gap) = state.gap() {
-            let Read { rows, read_to, whole } = rows_for(&*snapshot, self.id, &gap)?;
+            let Fetched { rows, read_to, whole } = rows_for(&*snapshot, self.id, &gap)?;
             counted = rows.len() as u64;
             rest = (!whole).then(|| keys::bodies_after(self.id, read_to));
             state.fill(&gap, rows, read_to);

@@ -8,7 +8,7 @@ use std::{
 
 use hashbrown::{Equivalent, HashMap};
 use moln_kernel::{ApiError, SharedClock, Timestamp, ids, pagination::Pagination};
-use moln_store::{Batch, CommitError, Pending, Scan, Store, StoreError};
+use moln_store::{Batch, CommitError, Pending, Scan, Snapshot, Store, StoreError};
 use tokio::sync::watch;
 
 use super::{Queue, tasks::Tasks};
@@ -82,20 +82,7 @@ impl Core {
     /// Reads the queues there are. Their messages are read when they are first touched.
     pub(crate) fn open(store: Store, clock: SharedClock) -> Result<Arc<Self>, StoreError> {
         let snapshot = store.snapshot();
-        let secret: [u8; 32] = match snapshot.get(keys::SECRET)? {
-            Some((secret, _)) => secret
-                .as_ref()
-                .try_into()
-                .map_err(|_| StoreError::Corrupt("the secret of receipt handles".into()))?,
-            None => {
-                let secret = ids::secret::<32>().map_err(|error| StoreError::Io(error.message.into()))?;
-                let mut batch = Batch::default();
-                batch.put(keys::SECRET, secret.to_vec());
-                // Submitted before everything else: durable before the first handle is.
-                drop(store.submit(batch));
-                secret
-            }
-        };
+        let secret = secret(&store, &*snapshot)?;
         let mut receipt_key = [0; 16];
         receipt_key.iter_mut().zip(secret).for_each(|(slot, byte)| *slot = byte);
         let core = Arc::new(Self {
@@ -228,6 +215,20 @@ impl Core {
     pub(crate) fn changed(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
+}
+
+/// The secret of this store; made when there is none yet.
+fn secret(store: &Store, snapshot: &dyn Snapshot) -> Result<[u8; 32], StoreError> {
+    if let Some((secret, _)) = snapshot.get(keys::SECRET)? {
+        let secret: &[u8] = &secret;
+        return secret.try_into().map_err(|_| StoreError::Corrupt("the secret of receipt handles".into()));
+    }
+    let secret = ids::secret::<32>().map_err(|error| StoreError::Io(error.message.into()))?;
+    let mut batch = Batch::default();
+    batch.put(keys::SECRET, secret.to_vec());
+    // Submitted before everything else: durable before the first handle is.
+    drop(store.submit(batch));
+    Ok(secret)
 }
 
 fn damaged(key: &[u8]) -> StoreError {

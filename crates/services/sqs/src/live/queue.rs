@@ -49,6 +49,9 @@ pub(crate) struct Live {
     pub(crate) counting: bool,
 }
 
+/// Later than every moment.
+pub(crate) const NOTHING_DUE: u64 = u64::MAX;
+
 #[derive(Default)]
 pub(crate) struct Inner {
     /// `None`: not read from the store yet.
@@ -57,8 +60,8 @@ pub(crate) struct Inner {
     pub(crate) deleted: bool,
     /// The last purge, milliseconds since the epoch.
     pub(crate) purged: Option<u64>,
-    /// What the timer sleeps for; the timer runs while someone waits.
-    pub(crate) timer: Option<Option<u64>>,
+    /// The moment the timer sleeps for, [`NOTHING_DUE`] when there is none; the timer runs while someone waits.
+    pub(crate) timer: Option<u64>,
     /// Commits may be under way that a snapshot does not show.
     pub(crate) unsettled: bool,
 }
@@ -149,7 +152,7 @@ impl Queue {
         inner_ref.waiters.wake(live.state.ready());
         let low = live.state.running_low();
         let due = live.state.next_due();
-        let rearm = inner_ref.timer.is_some_and(|armed| due != armed && due.is_some());
+        let rearm = inner_ref.timer.is_some_and(|armed| due.is_some_and(|due| due < armed));
         drop(inner);
         if rearm {
             self.rearm.notify_one();

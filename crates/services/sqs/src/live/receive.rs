@@ -164,17 +164,14 @@ impl Queue {
         let mut expired = Vec::new();
         let mut snapshot = None;
         for Taken { stamp, state, row } in taken {
-            let whole = row.filter(|row| message::is_whole(row));
-            let row = match whole {
-                Some(row) => Some(row),
-                None => {
-                    let snapshot = snapshot.get_or_insert_with(|| core.store.snapshot());
-                    message::get(&**snapshot, self.id, stamp).map_err(|error| unread(&error))?
-                }
-            };
+            let mut row = row.filter(|row| message::is_whole(row));
+            if row.is_none() {
+                let snapshot = snapshot.get_or_insert_with(|| core.store.snapshot());
+                row = message::get(&**snapshot, self.id, stamp).map_err(|error| unread(&error))?;
+            }
             match row {
                 Some(row) if message::sent(&row) < ask.expired_before => {
-                    expired.push((stamp, message::rows(&row)))
+                    expired.push((stamp, message::rows(&row)));
                 }
                 Some(row) => deliveries.push(Delivery { stamp, state, received: ask.now, row }),
                 None => {}

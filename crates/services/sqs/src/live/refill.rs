@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What was read for a gap.
-pub(crate) struct Read {
+pub(crate) struct Fetched {
     /// Stamps and rows, in order.
     pub(crate) rows: Vec<(u64, Bytes)>,
     /// Every message up to here is among them.
@@ -23,7 +23,7 @@ pub(crate) struct Read {
     pub(crate) whole: bool,
 }
 
-pub(crate) fn rows_for(snapshot: &dyn Snapshot, queue: u64, gap: &Gap) -> Result<Read, StoreError> {
+pub(crate) fn rows_for(snapshot: &dyn Snapshot, queue: u64, gap: &Gap) -> Result<Fetched, StoreError> {
     let range = KeyRange {
         start: keys::bodies_after(queue, gap.after).start,
         end: keys::bodies_after(queue, gap.last).start,
@@ -33,7 +33,7 @@ pub(crate) fn rows_for(snapshot: &dyn Snapshot, queue: u64, gap: &Gap) -> Result
         page.rows.into_iter().filter_map(|(key, row, _)| Some((keys::last_number(&key)?, row))).collect();
     let whole = page.rest.is_none();
     let read_to = if whole { gap.last } else { rows.last().map_or(gap.after, |row| row.0) };
-    Ok(Read { rows, read_to, whole })
+    Ok(Fetched { rows, read_to, whole })
 }
 
 impl Queue {
@@ -55,7 +55,7 @@ impl Queue {
         Ok(())
     }
 
-    async fn read(&self, core: &Arc<Core>, gap: Gap) -> Result<Read, ApiError> {
+    async fn read(&self, core: &Arc<Core>, gap: Gap) -> Result<Fetched, ApiError> {
         let (id, core) = (self.id, Arc::clone(core));
         tokio::task::spawn_blocking(move || rows_for(&*core.store.snapshot(), id, &gap))
             .await

@@ -164,7 +164,7 @@ impl Fifo {
         let max = ask.max.min(IN_FLIGHT.saturating_sub(self.in_flight));
         let mut served = Vec::new();
         while received.messages.len() < max && received.dead.len() < max {
-            let Some((group, stamps)) = self.groups.next() else {
+            let Some((group, stamps)) = self.groups.take_next() else {
                 received.starved = received.messages.is_empty() && self.gap().is_some();
                 break;
             };

@@ -59,7 +59,7 @@ impl Groups {
     }
 
     /// Takes the first of the line with its messages.
-    pub fn next(&mut self) -> Option<(Arc<str>, Vec<u64>)> {
+    pub fn take_next(&mut self) -> Option<(Arc<str>, Vec<u64>)> {
         loop {
             let name = self.line.pop_front()?;
             if let Some(group) = self.groups.get_mut(&name)

@@ -79,7 +79,7 @@ mod tests {
         let mut woken: Vec<_> = places.iter().map(|place| waiters.wait(*place, 1)).collect();
         waiters.wake(3);
         waiters.wake(3);
-        let count = woken.iter_mut().map(|woken| woken.try_recv()).filter(Result::is_ok).count();
+        let count = woken.iter_mut().flat_map(oneshot::Receiver::try_recv).count();
         assert_eq!(count, 3);
         assert!(waiters.leave(places[0], 1));
         waiters.wake(3);

@@ -263,7 +263,7 @@ pub(crate) fn get(snapshot: &dyn Snapshot, queue: u64, stamp: u64) -> Result<Opt
 mod tests {
     use super::*;
 
-    fn sample<'a>(body: &'a str) -> Message<'a> {
+    fn sample(body: &str) -> Message<'_> {
         Message {
             delayed: true,
             id: [7; 16],

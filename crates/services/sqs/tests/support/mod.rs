@@ -1,5 +1,6 @@
 //! A service in memory, with a clock that is moved by hand.
-#![allow(dead_code, clippy::pedantic)] // every test file takes what it needs
+// Every test file takes what it needs of this; helpers of tests may panic like tests.
+#![allow(dead_code, unreachable_pub, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
