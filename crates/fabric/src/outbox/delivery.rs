@@ -10,6 +10,9 @@ use crate::Backoff;
 
 /// Version of the value on disk.
 const V1: u8 = 1;
+/// Most attributes of a message.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+const MAX_ATTRIBUTES: usize = 10;
 /// Longest error message kept with a dead letter, characters.
 const MAX_MESSAGE: usize = 256;
 
@@ -138,12 +141,16 @@ impl Delivery {
     }
 
     /// What becomes of it when it cannot be delivered: the original with the reason as attributes `ErrorCode` and
-    /// `ErrorMessage`, for its dead letter target.
+    /// `ErrorMessage`, as far as a message has room for them, for its dead letter target.
     pub fn into_dead_letter(mut self, to: Address, failure: &Failure, now: Timestamp) -> Self {
-        self.attributes.insert("ErrorCode".to_owned(), Attribute::text(failure.code.clone()));
-        if !failure.message.is_empty() {
-            let message: String = failure.message.chars().take(MAX_MESSAGE).collect();
-            self.attributes.insert("ErrorMessage".to_owned(), Attribute::text(message));
+        let message: String = failure.message.chars().take(MAX_MESSAGE).collect();
+        for (name, value) in [("ErrorCode", &*failure.code), ("ErrorMessage", &*message)] {
+            // The original must not be refused for what is added: queues take no empty values, no control characters and
+            // no more than so many attributes.
+            if self.attributes.len() < MAX_ATTRIBUTES && !value.is_empty() {
+                let value = value.replace(|c: char| c.is_control() || c > '\u{fffd}', " ");
+                self.attributes.insert(name.to_owned(), Attribute::text(value));
+            }
         }
         let retry = Retry::DEAD_LETTER;
         let not_before = Timestamp(0);
@@ -260,5 +267,19 @@ mod tests {
         assert_eq!(dead.attributes["ErrorMessage"].value.len(), 256);
         assert_eq!(dead.attributes["a"], Attribute::text("b"));
         assert!(dead.is_dead_letter && dead.dead_letter.is_none());
+    }
+
+    #[test]
+    fn the_reason_never_makes_a_dead_letter_unacceptable() {
+        let dlq = Address::new("sqs", "arn:dlq");
+        let mut full = example();
+        full.attributes = (0..9).map(|n| (n.to_string(), Attribute::text("x"))).collect();
+        let dead = full.into_dead_letter(dlq.clone(), &Failure::passing("Code", "a\0b\nc"), Timestamp(0));
+        assert_eq!((dead.attributes.len(), dead.attributes.contains_key("ErrorMessage")), (10, false));
+        let dead =
+            example().into_dead_letter(dlq.clone(), &Failure::passing("Code", "a\0b\nc"), Timestamp(0));
+        assert_eq!(dead.attributes["ErrorMessage"], Attribute::text("a b c"));
+        let dead = example().into_dead_letter(dlq, &Failure::passing("", ""), Timestamp(0));
+        assert_eq!(dead.attributes.len(), 1);
     }
 }
