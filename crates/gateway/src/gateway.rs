@@ -213,12 +213,15 @@ impl Gateway {
             return (self.admin.answer(head, &Bytes::new(), now, detailed).await, None);
         }
         // Strangers get no memory for their bodies.
-        if let Err(failure) = self.doorkeeper.glance(peer.access, claims.as_ref().map(Option::as_ref)) {
-            self.metrics.denied.fetch_add(1, Relaxed);
-            let protocol = self.router.guess(&addressed, head, &[]);
-            drain(body, STRANGERS).await;
-            return closing(refuse(protocol, &failure.to_error(protocol, model)));
-        }
+        let known = match self.doorkeeper.glance(peer.access, claims.as_ref().map(Option::as_ref)) {
+            Ok(known) => known,
+            Err(failure) => {
+                self.metrics.denied.fetch_add(1, Relaxed);
+                let protocol = self.router.guess(&addressed, head, &[]);
+                drain(body, STRANGERS).await;
+                return closing(refuse(protocol, &failure.to_error(protocol, model)));
+            }
+        };
         let limit = self.router.body_limit(addressed.service);
         let mut share = self.bodies.share();
         let body = match collect(body, limit, self.settings.pace, &mut share).await {
@@ -228,17 +231,17 @@ impl Gateway {
             }
         };
         let scope = if is_admin { Some("moln") } else { model.map(|model| model.signing_name) };
-        let claimed = claims.as_ref().map(Option::as_ref);
         let unmoved = Timestamp(now.millis().saturating_sub(millis(self.clock.offset())));
         let times = Now { clock: now, unmoved };
-        let identity = match self.doorkeeper.admit(peer.access, claimed, head, &body, scope, times) {
-            Ok(identity) => identity,
-            Err(failure) => {
-                self.metrics.denied.fetch_add(1, Relaxed);
-                let protocol = self.router.guess(&addressed, head, &body);
-                return refuse(protocol, &failure.to_error(protocol, model));
-            }
-        };
+        let identity =
+            match self.doorkeeper.admit(peer.access, signed, known.as_ref(), (head, &body), scope, times) {
+                Ok(identity) => identity,
+                Err(failure) => {
+                    self.metrics.denied.fetch_add(1, Relaxed);
+                    let protocol = self.router.guess(&addressed, head, &body);
+                    return refuse(protocol, &failure.to_error(protocol, model));
+                }
+            };
         if is_admin {
             return (self.admin.answer(head, &body, now, true).await, None);
         }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::Arc};
 
 use bytes::Bytes;
 use http::request::Parts;
-use moln_kernel::{AccountId, Endpoint, Principal, Region};
+use moln_kernel::{AccountId, Endpoint, Principal, Region, ports::Credential};
 
 use crate::sigv4::{ChunkChain, Failure, Now, Presented, Verifier};
 
@@ -43,57 +43,49 @@ pub struct Doorkeeper {
 
 impl Doorkeeper {
     /// Turns strangers away by the head alone: those who do not sign, or with a key nobody knows, where that is needed.
+    /// Gives the key's secret and owner, when it is known.
     pub fn glance(
         &self,
         access: Access,
         claims: Result<Option<&Presented<'_>>, &Failure>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Credential>, Failure> {
+        let known = claims.ok().flatten().and_then(|claims| self.verifier.find(&claims.access_key));
         match (access, claims) {
-            (Access::Development, _) => Ok(()),
+            (Access::Development, _) => Ok(known),
             (Access::Required, Err(failure)) => Err(failure.clone()),
             (Access::Required, Ok(None)) => Err(Failure::Missing),
-            (Access::Required, Ok(Some(claims))) => match self.verifier.find(&claims.access_key) {
-                Some(_) => Ok(()),
-                None => Err(Failure::UnknownKey),
-            },
+            (Access::Required, Ok(Some(_))) => known.map(Some).ok_or(Failure::UnknownKey),
         }
     }
 
-    /// Lets the request in or not. `claims`: what [`Presented::read`] found.
+    /// Lets the request in or not. `known`: what [`Doorkeeper::glance`] gave for the same claims.
     pub fn admit(
         &self,
         access: Access,
-        claims: Result<Option<&Presented<'_>>, &Failure>,
-        head: &Parts,
-        body: &Bytes,
+        claims: Option<&Presented<'_>>,
+        known: Option<&Credential>,
+        (head, body): (&Parts, &Bytes),
         service: Option<&str>,
         now: Now,
     ) -> Result<Identity, Failure> {
-        let claims = match (claims, access) {
-            (Ok(Some(claims)), _) => claims,
-            (Ok(None), Access::Required) => return Err(Failure::Missing),
-            (Err(failure), Access::Required) => return Err(failure.clone()),
-            (Ok(None) | Err(_), Access::Development) => {
-                return Ok(self.unverified(self.account.clone(), Principal::Anonymous));
-            }
+        if access == Access::Required && known.is_none() {
+            return Err(Failure::Missing);
+        }
+        let Some(claims) = claims else {
+            return Ok(self.unverified(self.account.clone(), Principal::Anonymous));
         };
-        if let Some(credential) = self.verifier.find(&claims.access_key) {
-            let verified = self.verifier.verify(claims, &credential, head, body, service, now)?;
-            return Ok(Identity {
-                account: verified.account,
-                principal: verified.principal,
-                chain: verified.chain,
-                verified: true,
-            });
-        }
-        match access {
-            Access::Required => Err(Failure::UnknownKey),
-            Access::Development => {
-                // Twelve digits as key id name the account; anything else (`test`) is the default one.
-                let account = AccountId::parse(&claims.access_key).unwrap_or_else(|| self.account.clone());
-                Ok(self.unverified(account.clone(), Principal::Account(account)))
-            }
-        }
+        let Some(credential) = known else {
+            // Twelve digits as key id name the account; anything else (`test`) is the default one.
+            let account = AccountId::parse(&claims.access_key).unwrap_or_else(|| self.account.clone());
+            return Ok(self.unverified(account.clone(), Principal::Account(account)));
+        };
+        let verified = self.verifier.verify(claims, credential, head, body, service, now)?;
+        Ok(Identity {
+            account: verified.account,
+            principal: verified.principal,
+            chain: verified.chain,
+            verified: true,
+        })
     }
 
     #[expect(clippy::unused_self, reason = "reads as a decision of the doorkeeper")]

@@ -4,13 +4,11 @@
 //! its end: whoever uses data must not act on it before [`ChunkDecoder::finish`] said that all of it was good.
 
 use bytes::{Buf, Bytes, BytesMut};
-use hmac::Mac;
-use sha2::{Digest, Sha256};
+use ring::{digest, hmac};
 
 use super::{
     EMPTY_SHA256,
     encode::{hex_into, unhex32},
-    key::Keyed,
 };
 
 /// Longest chunk header or trailer line; ours and every SDK's are under 200 bytes.
@@ -34,14 +32,14 @@ pub enum ChunkError {
 /// The running chain of chunk signatures.
 #[derive(Clone)]
 pub struct ChunkChain {
-    key: Keyed,
+    key: hmac::Key,
     date: String,
     scope: String,
     previous: String,
 }
 
 impl ChunkChain {
-    pub(crate) fn new(key: Keyed, date: String, scope: String, seed: String) -> Self {
+    pub(crate) fn new(key: hmac::Key, date: String, scope: String, seed: String) -> Self {
         Self { key, date, scope, previous: seed }
     }
 
@@ -56,18 +54,18 @@ impl ChunkChain {
 
     fn check(&mut self, text: &str, claimed: &str) -> Result<(), ChunkError> {
         let bytes = unhex32(claimed).ok_or(ChunkError::Signature)?;
-        self.key.clone().chain_update(text).verify_slice(&bytes).map_err(|_| ChunkError::Signature)?;
+        hmac::verify(&self.key, text.as_bytes(), &bytes).map_err(|_| ChunkError::Signature)?;
         claimed.clone_into(&mut self.previous);
         Ok(())
     }
 
-    fn chunk(&mut self, data: Sha256, claimed: &str) -> Result<(), ChunkError> {
+    fn chunk(&mut self, data: digest::Context, claimed: &str) -> Result<(), ChunkError> {
         let hash = hex_of(data);
         let text = self.text("AWS4-HMAC-SHA256-PAYLOAD", &[EMPTY_SHA256, &hash]);
         self.check(&text, claimed)
     }
 
-    fn trailers(&mut self, data: Sha256, claimed: &str) -> Result<(), ChunkError> {
+    fn trailers(&mut self, data: digest::Context, claimed: &str) -> Result<(), ChunkError> {
         let hash = hex_of(data);
         let text = self.text("AWS4-HMAC-SHA256-TRAILER", &[&hash]);
         self.check(&text, claimed)
@@ -76,17 +74,25 @@ impl ChunkChain {
     /// Signs a chunk, for clients and tests.
     #[cfg(test)]
     fn sign_chunk(&mut self, data: &[u8]) -> String {
-        let hash = hex_of(Sha256::new().chain_update(data));
+        let hash = {
+            let mut hash = fresh();
+            hash.update(data);
+            hex_of(hash)
+        };
         let text = self.text("AWS4-HMAC-SHA256-PAYLOAD", &[EMPTY_SHA256, &hash]);
-        self.previous = super::encode::hex(&self.key.clone().chain_update(text).finalize().into_bytes());
+        self.previous = super::encode::hex(hmac::sign(&self.key, text.as_bytes()).as_ref());
         self.previous.clone()
     }
 }
 
-fn hex_of(data: Sha256) -> String {
+fn hex_of(data: digest::Context) -> String {
     let mut out = String::with_capacity(64);
-    hex_into(&mut out, &data.finalize());
+    hex_into(&mut out, data.finish().as_ref());
     out
+}
+
+fn fresh() -> digest::Context {
+    digest::Context::new(&digest::SHA256)
 }
 
 enum State {
@@ -108,8 +114,8 @@ pub struct ChunkDecoder {
     buffer: BytesMut,
     chain: Option<ChunkChain>,
     signature: String,
-    hash: Sha256,
-    trailer_hash: Sha256,
+    hash: digest::Context,
+    trailer_hash: digest::Context,
     trailers: Vec<(String, String)>,
     expected: Option<u64>,
     seen: u64,
@@ -123,8 +129,8 @@ impl ChunkDecoder {
             buffer: BytesMut::new(),
             chain,
             signature: String::new(),
-            hash: Sha256::new(),
-            trailer_hash: Sha256::new(),
+            hash: fresh(),
+            trailer_hash: fresh(),
             trailers: Vec::new(),
             expected,
             seen: 0,
@@ -215,7 +221,7 @@ impl ChunkDecoder {
     }
 
     fn chunk_ends(&mut self) -> Result<(), ChunkError> {
-        let hash = std::mem::take(&mut self.hash);
+        let hash = std::mem::replace(&mut self.hash, fresh());
         match &mut self.chain {
             Some(chain) => chain.chunk(hash, &self.signature),
             None => Ok(()),
@@ -235,7 +241,7 @@ impl ChunkDecoder {
         let (name, value) = line.split_once(':').ok_or(ChunkError::Malformed("a trailer without a colon"))?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
         if name == "x-amz-trailer-signature" {
-            let hash = std::mem::take(&mut self.trailer_hash);
+            let hash = std::mem::replace(&mut self.trailer_hash, fresh());
             if let Some(mut chain) = self.chain.take() {
                 chain.trailers(hash, value)?;
             }
@@ -245,7 +251,7 @@ impl ChunkDecoder {
             return Err(ChunkError::Malformed("too many trailers"));
         }
         for part in [name.as_str(), ":", value, "\n"] {
-            self.trailer_hash.update(part);
+            self.trailer_hash.update(part.as_bytes());
         }
         self.trailers.push((name, value.to_owned()));
         Ok(())

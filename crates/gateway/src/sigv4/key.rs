@@ -2,52 +2,38 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use ring::{
+    digest, hmac,
+    hmac::{HMAC_SHA256, Key},
+};
 
 use super::TERMINATOR;
 
-/// An HMAC whose key has been absorbed already; cloning it is cheaper than keying it again.
-pub(crate) type Keyed = Hmac<Sha256>;
-
-const BLOCK: usize = 64;
-
-/// An HMAC with this key. Padding to a block here (as HMAC itself defines) keeps it free of an error that cannot happen.
-pub(crate) fn keyed(key: &[u8]) -> Keyed {
-    let mut block = [0u8; BLOCK];
-    let digest;
-    let short = if key.len() > BLOCK {
-        digest = Sha256::digest(key);
-        digest.as_slice()
-    } else {
-        key
-    };
-    for (slot, byte) in block.iter_mut().zip(short) {
-        *slot = *byte;
-    }
-    Keyed::new(&block.into())
+/// SHA-256.
+pub(crate) fn sha256(bytes: &[u8]) -> digest::Digest {
+    digest::digest(&digest::SHA256, bytes)
 }
 
-fn mac(key: &[u8], text: &str) -> [u8; 32] {
-    keyed(key).chain_update(text).finalize().into_bytes().into()
+fn mac(key: &[u8], text: &str) -> hmac::Tag {
+    hmac::sign(&Key::new(HMAC_SHA256, key), text.as_bytes())
 }
 
 /// The key that signs for one day, region and service.
-pub(crate) fn derive(secret: &str, date: &str, region: &str, service: &str) -> Keyed {
+pub(crate) fn derive(secret: &str, date: &str, region: &str, service: &str) -> Key {
     let mut first = String::with_capacity(4 + secret.len());
     first.push_str("AWS4");
     first.push_str(secret);
     let key = mac(first.as_bytes(), date);
-    let key = mac(&key, region);
-    let key = mac(&key, service);
-    keyed(&mac(&key, TERMINATOR))
+    let key = mac(key.as_ref(), region);
+    let key = mac(key.as_ref(), service);
+    Key::new(HMAC_SHA256, mac(key.as_ref(), TERMINATOR).as_ref())
 }
 
 struct Kept {
     secret: Arc<str>,
     /// `date/region/service`, with its key's id in front.
     scope: String,
-    key: Keyed,
+    key: Key,
 }
 
 /// Keys kept a thread: few identities sign at once, and a thread's own list needs no lock.
@@ -58,7 +44,7 @@ thread_local! {
 }
 
 /// As [`derive`], from the thread's recent keys when it is among them. A changed secret misses.
-pub(crate) fn recent(id: &str, secret: &Arc<str>, date: &str, region: &str, service: &str) -> Keyed {
+pub(crate) fn recent(id: &str, secret: &Arc<str>, date: &str, region: &str, service: &str) -> Key {
     RECENT.with_borrow_mut(|(kept, next)| {
         let same = |entry: &&Kept| {
             let mut parts = entry.scope.rsplitn(4, '/');
@@ -98,14 +84,14 @@ mod tests {
         // so the signature of the documented string to sign is compared in the verifier's tests; here: HMAC itself
         // (RFC 4231, cases 2 and 6).
         let got = mac(b"Jefe", "what do ya want for nothing?");
-        assert_eq!(hex(&got), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(hex(got.as_ref()), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
         let got = mac(&[0xaa; 131], "Test Using Larger Than Block-Size Key - Hash Key First");
-        assert_eq!(hex(&got), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+        assert_eq!(hex(got.as_ref()), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     }
 
     #[test]
     fn recent_keys_notice_a_changed_secret_and_stay_bounded() {
-        let sign = |key: Keyed| key.chain_update("x").finalize().into_bytes().to_vec();
+        let sign = |key: Key| hmac::sign(&key, b"x").as_ref().to_vec();
         let one: Arc<str> = "one".into();
         let two: Arc<str> = "two".into();
         let first = sign(recent("id", &one, "20260101", "r", "s"));

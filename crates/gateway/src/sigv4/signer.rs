@@ -1,9 +1,8 @@
 //! Making signatures: for Moln's own command line, and for tests.
 
-use hmac::Mac;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use moln_kernel::Timestamp;
-use sha2::{Digest, Sha256};
+use ring::hmac;
 
 use super::{
     ALGORITHM, EMPTY_SHA256, TERMINATOR, amz_date,
@@ -35,7 +34,7 @@ impl Signer {
         let day = date.get(..8).unwrap_or_default();
         let signing = key::derive(&self.secret, day, &self.region, &self.service);
         let text = string_to_sign(date, &self.scope(date), &canonical.text());
-        hex(&signing.chain_update(&text).finalize().into_bytes())
+        hex(hmac::sign(&signing, text.as_bytes()).as_ref())
     }
 }
 
@@ -57,7 +56,7 @@ pub fn sign(
     let signed_headers = names.join(";");
     // Chunked and unsigned payloads name themselves in the header.
     let named = headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let payload = named.unwrap_or_else(|| hex(&Sha256::digest(body)));
+    let payload = named.unwrap_or_else(|| hex(key::sha256(body).as_ref()));
     let canonical = Canonical {
         method: method.as_str(),
         uri,

@@ -3,13 +3,12 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use hmac::Mac;
 use http::{HeaderMap, request::Parts};
 use moln_kernel::{
     AccountId, Principal, Timestamp,
     ports::{Credential, Credentials},
 };
-use sha2::{Digest, Sha256};
+use ring::hmac;
 
 use super::{
     ALGORITHM, ChunkChain, EMPTY_SHA256, Failure, Form, MAX_EXPIRES_SECONDS, MAX_SKEW_SECONDS, Presented,
@@ -70,7 +69,8 @@ impl Verifier {
         now: Now,
     ) -> Result<Verified, Failure> {
         let signed_at = self.moment(claims, &head.headers, now)?;
-        scope_fits(claims, &amz_date(signed_at), service)?;
+        let date = amz_date(signed_at);
+        scope_fits(claims, &date, service)?;
         token_fits(claims, credential, &head.headers)?;
         headers_are_signed(claims, &head.headers)?;
         let payload = payload(claims, &head.headers, body)?;
@@ -83,8 +83,7 @@ impl Verifier {
             s3: claims.service == "s3",
         }
         .text();
-        let date = amz_date(signed_at);
-        let scope = format!("{}/{}/{}/{TERMINATOR}", claims.date, claims.region, claims.service);
+        let scope = [&*claims.date, &*claims.region, &*claims.service, TERMINATOR].join("/");
         let signing = key::recent(
             &claims.access_key,
             &credential.secret,
@@ -94,8 +93,8 @@ impl Verifier {
         );
         let claimed = unhex32(&claims.signature).ok_or(Failure::Mismatch)?;
         let to_sign = string_to_sign(&date, &scope, &text);
-        // verify_slice compares in constant time.
-        signing.clone().chain_update(&to_sign).verify_slice(&claimed).map_err(|_| Failure::Mismatch)?;
+        // Compares in constant time.
+        hmac::verify(&signing, to_sign.as_bytes(), &claimed).map_err(|_| Failure::Mismatch)?;
         let chain = payload
             .starts_with("STREAMING-AWS4-HMAC-SHA256")
             .then(|| ChunkChain::new(signing, date, scope, claims.signature.to_string()));
@@ -191,7 +190,11 @@ fn token_fits(claims: &Presented<'_>, credential: &Credential, headers: &HeaderM
     let header = headers.get("x-amz-security-token").map(http::HeaderValue::as_bytes);
     let got = claims.token.as_deref().map(str::as_bytes).or(header).unwrap_or_default();
     // Compared by their hashes, so that the time it takes tells nothing about the token.
-    if Sha256::digest(got) == Sha256::digest(want.as_bytes()) { Ok(()) } else { Err(Failure::BadToken) }
+    if key::sha256(got).as_ref() == key::sha256(want.as_bytes()).as_ref() {
+        Ok(())
+    } else {
+        Err(Failure::BadToken)
+    }
 }
 
 /// `host` and every `x-amz-` header must be under the signature: else a captured request could be turned into another one.
@@ -225,7 +228,11 @@ fn payload<'a>(
     body: &Bytes,
 ) -> Result<Cow<'a, str>, Failure> {
     let hash = || {
-        if body.is_empty() { Cow::Borrowed(EMPTY_SHA256) } else { Cow::Owned(hex(&Sha256::digest(body))) }
+        if body.is_empty() {
+            Cow::Borrowed(EMPTY_SHA256)
+        } else {
+            Cow::Owned(hex(key::sha256(body).as_ref()))
+        }
     };
     match headers.get("x-amz-content-sha256").map(http::HeaderValue::to_str) {
         Some(Ok(named)) if named == UNSIGNED_PAYLOAD || named.starts_with("STREAMING-") => Ok(named.into()),
@@ -250,6 +257,6 @@ pub(crate) fn string_to_sign(date: &str, scope: &str, canonical: &str) -> String
         out.push_str(line);
         out.push('\n');
     }
-    hex_into(&mut out, &Sha256::digest(canonical));
+    hex_into(&mut out, key::sha256(canonical.as_bytes()).as_ref());
     out
 }
