@@ -27,6 +27,7 @@ const FILE: &str = "moln.toml";
 
 /// `moln.toml`. The same names as on the command line.
 #[derive(Debug, Default, Deserialize)]
+#[allow(clippy::struct_field_names)] // the names are those of the options
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct File {
     data: Option<PathBuf>,
@@ -73,14 +74,14 @@ pub(crate) struct Listen {
 impl Config {
     /// Puts the sources together. `key`: id and secret from the environment; the command line would show them to every
     /// user of the machine.
-    pub(crate) fn new(given: Serve, key: Option<(String, String)>) -> Result<Self, Failure> {
+    pub(crate) fn new(given: Serve, key: Option<&(String, String)>) -> Result<Self, Failure> {
         let file = file(given.config.as_deref())?;
         let region = given.region.or(file.region).unwrap_or_else(|| "us-east-1".into());
         let account = given.account.or(file.account).unwrap_or_else(|| "000000000000".into());
         let account = AccountId::parse(&account)
             .ok_or_else(|| Failure::usage(format!("the account '{account}' is not 12 digits.")))?;
         let mut keys = RootKeys::default();
-        if let Some((id, secret)) = &key {
+        if let Some((id, secret)) = key {
             keys.add(id, secret, &account)?;
         }
         if let Some(path) = given.access_key_file.or(file.access_key_file) {
@@ -192,8 +193,8 @@ mod tests {
         Serve { listen: listen.iter().map(|text| text.parse().unwrap()).collect(), ..Serve::default() }
     }
 
-    fn key() -> Option<(String, String)> {
-        Some(("AKIA".into(), "longsecret".into()))
+    fn key() -> (String, String) {
+        ("AKIA".into(), "longsecret".into())
     }
 
     #[test]
@@ -201,7 +202,7 @@ mod tests {
         for address in ["0.0.0.0:0", "192.0.2.1:80", "[::]:0"] {
             let failure = Config::new(serve(&[address]), None).err().unwrap().to_string();
             assert!(failure.contains("no default key") && failure.contains("MOLN_ACCESS_KEY"), "{failure}");
-            let config = Config::new(serve(&[address]), key()).ok().unwrap();
+            let config = Config::new(serve(&[address]), Some(&key())).ok().unwrap();
             assert_eq!(config.listen[0].access, Access::Required);
         }
     }
@@ -212,7 +213,7 @@ mod tests {
         assert!(config.listen.iter().all(|listen| listen.access == Access::Development));
         let mut strict = serve(&["127.0.0.1:0"]);
         strict.auth = Some(Auth::Required);
-        assert_eq!(Config::new(strict, key()).ok().unwrap().listen[0].access, Access::Required);
+        assert_eq!(Config::new(strict, Some(&key())).ok().unwrap().listen[0].access, Access::Required);
         let config = Config::new(serve(&[]), None).ok().unwrap();
         assert_eq!(config.listen.len(), 2);
         assert!(config.listen[1].optional && !config.listen[0].optional);

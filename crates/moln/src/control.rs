@@ -12,6 +12,8 @@ use moln_store::{Stats, Store, stats::SYNC_BUCKETS_MICROS};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::{compose, pieces};
+
 /// Operates the process.
 pub(crate) struct Operator {
     pub(crate) clock: Arc<dyn MovableClock>,
@@ -40,7 +42,18 @@ impl Control for Operator {
     }
 
     fn backup(&self) -> Result<Pieces, ApiError> {
-        Err(ApiError::not_implemented("moln", "backup"))
+        let (mut writer, pieces) = pieces::channel();
+        let store = self.store.clone();
+        // Reads the whole store, and waits for the client: on a thread that may.
+        tokio::task::spawn_blocking(move || match compose::backup(&store, &mut writer) {
+            Ok(()) => {
+                if let Err(error) = writer.finish() {
+                    tracing::warn!(%error, "a backup was not fetched to its end");
+                }
+            }
+            Err(why) => tracing::error!(why, "a backup failed"),
+        });
+        Ok(pieces)
     }
 
     fn metrics(&self, out: &mut Exposition) {

@@ -10,6 +10,7 @@ mod control;
 mod failure;
 mod keys;
 mod logging;
+mod pieces;
 
 use std::process::ExitCode;
 

@@ -37,7 +37,7 @@ enum Finding {
 }
 use Finding::{Fail, Ok as Fine, Warn};
 
-pub(super) fn run(options: &Doctor) -> Result<ExitCode, Failure> {
+pub(super) fn run(options: &Doctor) -> ExitCode {
     let data = options.data.clone().unwrap_or_else(default_data);
     let mut failed = false;
     let mut tell = |what: &str, finding: Finding| {
@@ -72,14 +72,16 @@ pub(super) fn run(options: &Doctor) -> Result<ExitCode, Failure> {
     tell("clock", clock());
     tell("open files", open_files());
     tell("server", server(&options.target));
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// The directory itself, or the nearest one above in which it would be made; a probe file was written there.
 fn writable(data: &Path) -> Result<PathBuf, String> {
     let mut place = std::path::absolute(data).map_err(|why| why.to_string())?;
     while !place.exists() {
-        place = place.parent().ok_or("no directory above it exists")?.to_owned();
+        if !place.pop() {
+            return Err("no directory above it exists".to_owned());
+        }
     }
     if !place.is_dir() {
         return Err(format!("{} is not a directory", place.display()));

@@ -23,7 +23,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(options) => serve::run(*options),
         Command::Env(options) => env::run(&options),
         Command::Clock(options) => blocking(clock::run(&options.what)),
-        Command::Doctor(options) => doctor::run(&options),
+        Command::Doctor(options) => Ok(doctor::run(&options)),
         Command::Backup(options) => blocking(backup::save(&options)),
         Command::Restore(options) => backup::restore(&options),
         Command::Health(options) => blocking(health::run(&options)),

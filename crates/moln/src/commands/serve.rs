@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) fn run(options: Serve) -> Result<ExitCode, Failure> {
-    let config = Config::new(options, key_of_environment())?;
+    let config = Config::new(options, key_of_environment().as_ref())?;
     logging::start(config.log_level, config.log_format);
     raise_open_files(config.limits.connections);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
