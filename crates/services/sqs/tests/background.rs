@@ -1,5 +1,7 @@
 //! Redrive, message move tasks, retention: what happens without a client asking.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 mod support;
 
 use std::time::Duration;
