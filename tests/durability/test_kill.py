@@ -29,7 +29,7 @@ def test_nothing_acknowledged_is_lost_in_a_hundred_kills(fresh):
     )
 
     for round_number in range(ROUNDS):
-        asyncio.run(_load_until_killed(fresh, standard, fifo, dice.uniform(0.05, 0.9)))
+        asyncio.run(_load_until_killed(fresh, standard, fifo, dice.uniform(0.05, 0.6)))
         fresh.start()
         fresh.advance("31s")  # FIFO groups whose consumer died with its answer are free again
         assert not standard.wrong and not fifo.wrong, (round_number, standard.wrong[:5], fifo.wrong[:5])

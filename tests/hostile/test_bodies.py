@@ -102,7 +102,7 @@ def test_wrong_types_and_numbers_out_of_range_are_refused(moln, refuse, make_que
         ("SendMessage", {}, None),
         ("SendMessage", {"QueueUrl": "URL"}, None),
         ("ReceiveMessage", {"QueueUrl": "URL", "MaxNumberOfMessages": 2**31}, None),
-        ("ReceiveMessage", {"QueueUrl": "URL", "MaxNumberOfMessages": -1}, "InvalidParameterValue"),
+        ("ReceiveMessage", {"QueueUrl": "URL", "MaxNumberOfMessages": -1}, "InvalidParameterValueException"),
         ("SendMessageBatch", {"QueueUrl": "URL", "Entries": [{"MessageBody": "no id"}]}, None),
         ("SendMessageBatch", {"QueueUrl": "URL", "Entries": [None]}, None),
         ("SendMessageBatch", {"QueueUrl": "URL", "Entries": "text"}, None),

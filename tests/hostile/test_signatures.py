@@ -20,7 +20,9 @@ NOW = datetime.datetime.now(datetime.UTC)
 def guarded(tmp_path_factory):
     """A server that treats loopback as it treats every other address: signatures are demanded of everyone."""
     server = Server(
-        tmp_path_factory.mktemp("guarded"), args=("--auth", "required"), env={"MOLN_ACCESS_KEY_ID": KEY, "MOLN_SECRET_ACCESS_KEY": SECRET}
+        tmp_path_factory.mktemp("guarded"),
+        args=("--auth", "required"),
+        env={"MOLN_ACCESS_KEY_ID": KEY, "MOLN_SECRET_ACCESS_KEY": SECRET},
     ).start()
     yield server
     assert server.is_running() and server.stop() == 0

@@ -130,7 +130,7 @@ def test_a_slow_move_task_is_cancelled(movable, make_movable_queue):
     kill(client, live, dead, [f"m{n}" for n in range(20)])
     source = arn_of(client, dead)
     handle = client.start_message_move_task(SourceArn=source, MaxNumberOfMessagesPerSecond=1)["TaskHandle"]
-    with refused("AWS.SimpleQueueService.UnsupportedOperation"):
+    with refused("InvalidParameterValue", "Only one active task is allowed"):
         client.start_message_move_task(SourceArn=source)
     assert _task(client, dead, "RUNNING")["TaskHandle"] == handle
     moved = client.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]

@@ -154,7 +154,7 @@ def test_defaults_and_rules_of_fifo_attributes(sqs, make_queue, name):
         "DeduplicationScope": "queue",
         "FifoThroughputLimit": "perQueue",
     }
-    with refused("InvalidAttributeValue"):
+    with refused("InvalidParameterValue", "allowed only when the value for DeduplicationScope is messageGroup"):
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"FifoThroughputLimit": "perMessageGroupId"})
     for bad in ("false", "maybe"):
         with pytest.raises(sqs.exceptions.ClientError):

@@ -104,7 +104,7 @@ def test_attributes_are_filtered_by_name_and_prefix(sqs, make_queue):
 
 
 @pytest.mark.parametrize(
-    "name, value",
+    "attribute, value",
     [
         ("AWS.reserved", {"DataType": "String", "StringValue": "v"}),
         ("amazon.reserved", {"DataType": "String", "StringValue": "v"}),
@@ -121,10 +121,10 @@ def test_attributes_are_filtered_by_name_and_prefix(sqs, make_queue):
         ("control", {"DataType": "String", "StringValue": "a\x02b"}),
     ],
 )
-def test_bad_message_attributes_are_refused(sqs, make_queue, name, value):
+def test_bad_message_attributes_are_refused(sqs, make_queue, attribute, value):
     url = make_queue()
     with pytest.raises(sqs.exceptions.ClientError) as caught:
-        sqs.send_message(QueueUrl=url, MessageBody="m", MessageAttributes={name: value})
+        sqs.send_message(QueueUrl=url, MessageBody="m", MessageAttributes={attribute: value})
     assert caught.value.response["Error"]["Code"] in ("InvalidParameterValue", "InvalidMessageContents"), caught.value
     assert depth(sqs, url) == (0, 0, 0)
 

@@ -178,7 +178,9 @@ def test_dead_letters_and_move_tasks(query, name):
     handle = query.call("StartMessageMoveTask", SourceArn=arn(query, dead)).findtext("TaskHandle")
 
     def finished():
-        (task,) = query.call("ListMessageMoveTasks", SourceArn=arn(query, dead)).findall("ListMessageMoveTasksResult")
+        (task,) = query.call("ListMessageMoveTasks", SourceArn=arn(query, dead)).findall(
+            "ListMessageMoveTasksResultEntry"
+        )
         return task.findtext("Status") == "COMPLETED"
 
     eventually(finished)
@@ -204,7 +206,7 @@ def test_get_on_the_endpoint_works_too(query, name):
     "action, params, code",
     [
         ("FlyToTheMoon", {}, "InvalidAction"),
-        ("SendMessage", {"MessageBody": "m"}, "AWS.SimpleQueueService.NonExistentQueue"),
+        ("SendMessage", {"MessageBody": "m"}, "MissingParameter"),
         ("SendMessage", {"QueueUrl": "queue"}, "MissingParameter"),
         ("SendMessage", {"QueueUrl": "queue", "MessageBody": "m", "DelaySeconds": "soon"}, None),
         ("ReceiveMessage", {"QueueUrl": "queue", "MaxNumberOfMessages": "11"}, "InvalidParameterValue"),
