@@ -90,8 +90,8 @@ fn holds_what_it_promises() {
         "pub next: ::core::option::Option<::std::boxed::Box<Ripple>>,\n    pub count: i32,",
         "pub enum Choice {\n    #[default]\n    Unset,\n    Left(i32),\n    Right(::std::boxed::Box<Ripple>),\n}",
         // Schemas hold the constraints and the names.
-        r#"static NAME_PATTERN: Pattern = Pattern::new("[a-z\"]+");"#,
-        "traits: Traits { pattern: Some(&NAME_PATTERN), min: Some(1), max: Some(80), ..Traits::NONE }",
+        r#"static NAME__PATTERN: Pattern = Pattern::new("[a-z\"]+");"#,
+        "traits: Traits { pattern: Some(&NAME__PATTERN), min: Some(1), max: Some(80), ..Traits::NONE }",
         r#"enum_values: &["Flat", "Round"]"#,
         r#"Member { required: true, location: Location::Uri, ..Member::new("Name", &self::NAME) }"#,
         r#"query: Some("StringValue"), query_aliases: &["StringValues"], flattened: true"#,

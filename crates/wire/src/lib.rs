@@ -26,6 +26,7 @@ pub mod cbor;
 pub mod eventstream;
 pub mod json;
 mod loose;
+mod pattern;
 pub mod query;
 pub mod rest;
 mod route;

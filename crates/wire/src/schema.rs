@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+pub use crate::pattern::Pattern;
+
 /// What kind of shape it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -89,22 +91,6 @@ pub struct ErrorTraits {
     pub status: u16,
     /// The caller's fault (`Sender`).
     pub sender: bool,
-}
-
-/// A regular expression the whole text must match; compiled when first used.
-#[derive(Debug)]
-pub struct Pattern {
-    /// As the model has it.
-    pub source: &'static str,
-    /// `None` inside: not expressible here, so not enforced.
-    pub(crate) compiled: OnceLock<Option<regex_lite::Regex>>,
-}
-
-impl Pattern {
-    /// Remembers a pattern.
-    pub const fn new(source: &'static str) -> Self {
-        Self { source, compiled: OnceLock::new() }
-    }
 }
 
 /// A shape. `'static`: schemas refer to each other.
@@ -361,12 +347,3 @@ plain!(
     /// A structure without members: inputs and outputs that are not modelled.
     UNIT: Structure,
 );
-
-impl Pattern {
-    /// Whether the whole text matches. A pattern this build cannot express lets everything through.
-    pub fn matches(&self, text: &str) -> bool {
-        let compiled =
-            self.compiled.get_or_init(|| regex_lite::Regex::new(&format!("^(?:{})$", self.source)).ok());
-        compiled.as_ref().is_none_or(|regex| regex.is_match(text))
-    }
-}

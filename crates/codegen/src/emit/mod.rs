@@ -29,7 +29,7 @@ pub struct Input<'m> {
 ///
 /// Errors: a shape that is named and not there.
 pub fn generate(input: &Input<'_>) -> Result<String, Failure> {
-    let names = Names::new(input.model);
+    let names = Names::new(input.model, &input.trait_name);
     let mut out = String::from("// Generated from the service's API model. Do not edit.\n\n");
     types::emit(&mut out, input.model, &names)?;
     schemas::emit(&mut out, input.model, &names)?;
@@ -48,9 +48,10 @@ struct Names {
 }
 
 impl Names {
-    fn new(model: &Model) -> Self {
+    fn new(model: &Model, trait_name: &str) -> Self {
         let (mut types, mut statics, mut recursive) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let (mut used_types, mut used_statics) = (BTreeSet::new(), BTreeSet::new());
+        let mut used_types = BTreeSet::from(["Api".to_owned(), trait_name.to_owned()]);
+        let mut used_statics = BTreeSet::new();
         for (name, shape) in model.shapes.iter() {
             let unique = |used: &mut BTreeSet<String>, mut wish: String| {
                 while !used.insert(wish.clone()) {
@@ -131,7 +132,9 @@ fn is_required(shape: &Shape, member: &str) -> bool {
     shape.required.iter().any(|name| name == member)
 }
 
-/// A structure that gets a Rust type of its own.
-fn has_type(shape: &Shape) -> bool {
-    shape.kind == "structure" && !shape.document && !shape.exception
+/// A structure that gets a Rust type of its own. Errors have constructors instead, unless an event stream holds them.
+fn has_type(model: &Model, name: &str, shape: &Shape) -> bool {
+    let held =
+        || model.shapes.iter().any(|(_, other)| other.members.iter().any(|(_, member)| member.shape == name));
+    shape.kind == "structure" && !shape.document && (!shape.exception || held())
 }

@@ -35,7 +35,7 @@ fn schema(out: &mut String, model: &Model, names: &Names, name: &str, shape: &Sh
     }
     let traits = traits(of, shape);
     if let Some(pattern) = &shape.pattern {
-        let _ = writeln!(out, "    static {of}_PATTERN: Pattern = Pattern::new({pattern:?});");
+        let _ = writeln!(out, "    static {of}__PATTERN: Pattern = Pattern::new({pattern:?});");
     }
     let mut fields = String::new();
     if !members.is_empty() {
@@ -117,7 +117,7 @@ fn traits(of: &str, shape: &Shape) -> String {
         let _ = write!(out, "enum_values: &{:?}, ", shape.values);
     }
     if shape.pattern.is_some() {
-        let _ = write!(out, "pattern: Some(&{of}_PATTERN), ");
+        let _ = write!(out, "pattern: Some(&{of}__PATTERN), ");
     }
     bound(&mut out, "min", shape.min.as_ref());
     bound(&mut out, "max", shape.max.as_ref());

@@ -13,7 +13,7 @@ const READ: &str = "fn read(reader: &mut dyn ::moln_wire::ShapeReader) -> ::core
 const WRITE: &str = "fn write(&self, writer: &mut dyn ::moln_wire::ShapeWriter)";
 
 pub(super) fn emit(out: &mut String, model: &Model, names: &Names) -> Result<(), Failure> {
-    for (name, shape) in model.shapes.iter().filter(|(_, shape)| has_type(shape)) {
+    for (name, shape) in model.shapes.iter().filter(|(name, shape)| has_type(model, name, shape)) {
         if shape.union || shape.eventstream {
             union(out, model, names, name, shape)?;
         } else {
