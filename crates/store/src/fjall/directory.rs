@@ -10,6 +10,8 @@ use crate::StoreError;
 
 /// The format this program writes; it reads all up to this one.
 const FORMAT: u32 = 1;
+/// A directory of this name within the data directory: a restore is under way, or was killed.
+pub(crate) const RESTORING: &str = ".restoring";
 /// What the format file begins with.
 const FORMAT_NAME: &str = "moln-store ";
 
@@ -23,6 +25,12 @@ impl Directory {
     /// Creates what is missing, takes the lock, checks the format.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|error| io_error("create", path, &error))?;
+        if path.join(RESTORING).exists() {
+            return Err(StoreError::Corrupt(
+                format!("a restore into {} did not finish; empty it and restore again", path.display())
+                    .into(),
+            ));
+        }
         let lock = take_lock(&path.join("lock"))?;
         check_format(path)?;
         Ok(Self { path: path.to_owned(), _lock: lock })

@@ -42,9 +42,11 @@ use crate::{
     Version, failpoint, kv::Room, stats::Counters, watchers::Watchers,
 };
 use directory::Directory;
+pub(crate) use directory::RESTORING;
 use purge::{MAX_PURGES, Purge};
 use queue::{Job, Queue, Refused};
-use reserve::{BLOCK, Reserved, Stamps};
+pub(crate) use reserve::Reserved;
+use reserve::{BLOCK, Stamps};
 use sequencer::Sequencer;
 use sweeper::Sweeper;
 use view::{View, Visible};
@@ -109,10 +111,17 @@ impl FjallStore {
     /// [`StoreError::Locked`] names the process that owns the directory; [`StoreError::Corrupt`] a format or row that
     /// cannot be read; [`StoreError::Io`] what the disk answered.
     pub fn open(options: Options) -> Result<Store, StoreError> {
+        Self::open_above(options, Reserved::default())
+    }
+
+    /// Opens the store with versions and stamps above `floor`: a restored store goes on above the one it was.
+    pub(crate) fn open_above(options: Options, floor: Reserved) -> Result<Store, StoreError> {
         failpoint::from_env().map_err(|error| StoreError::Io(error.into()))?;
         let directory = Directory::open(&options.dir)?;
         let disk = Disk::open(&directory.engine(), &options).map_err(|error| rows::engine_error(&error))?;
-        let found = disk.reserved()?;
+        let mut found = disk.reserved()?;
+        found.versions = found.versions.max(floor.versions);
+        found.stamps = found.stamps.max(floor.stamps);
         let reserved = Reserved { versions: found.versions + BLOCK, stamps: found.stamps + BLOCK };
         disk.reserve(reserved).map_err(|error| rows::engine_error(&error))?;
         let purges = Arc::new(disk.purges()?);
