@@ -64,7 +64,8 @@ pub trait ResourceHandler: Send + Sync {
     ) -> BoxFuture<'a, Result<(), ApiError>>;
 
     /// The resource as it stands; `None`: it is gone.
-    fn read<'a>(&'a self, ctx: &'a Context, id: &'a str) -> BoxFuture<'a, Result<Option<Resource>, ApiError>>;
+    fn read<'a>(&'a self, ctx: &'a Context, id: &'a str)
+    -> BoxFuture<'a, Result<Option<Resource>, ApiError>>;
 
     /// Whether going from one set of properties to another makes a new resource.
     fn replaces(&self, before: &Value, after: &Value) -> bool {
