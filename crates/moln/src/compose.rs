@@ -17,7 +17,10 @@ use moln_gateway::{
 };
 use moln_kernel::{AccountId, MovableClock, SharedClock, SystemClock, Timestamp};
 use moln_sqs::Queues;
-use moln_store::{FjallStore, Options, Store, StoreError};
+use moln_store::{
+    FjallStore, Options, Store, StoreError,
+    backup::{self, BackupError},
+};
 use tokio::sync::watch;
 
 use crate::{config::Config, control::Operator, failure::Failure};
@@ -44,16 +47,14 @@ pub(crate) fn open(data: &Path) -> Result<Store, Failure> {
     FjallStore::open(options).map_err(|why| unreadable(data, &why))
 }
 
-/// Writes everything the store holds.
-pub(crate) fn backup(store: &Store, out: &mut dyn Write) -> Result<(), String> {
-    let _ = (store, out);
-    Err("backups are not built yet".to_owned())
+/// Writes everything the store holds. No service keeps blob files yet; the first that does hands its blobs over here.
+pub(crate) fn backup(store: &Store, out: &mut dyn Write) -> Result<(), BackupError> {
+    backup::backup(store, None, out).map(drop)
 }
 
 /// Fills an empty data directory; leaves it as it was when the backup is damaged.
-pub(crate) fn restore(data: &Path, from: &mut dyn Read) -> Result<(), String> {
-    let _ = (data, from);
-    Err("backups are not built yet".to_owned())
+pub(crate) fn restore(data: &Path, from: &mut dyn Read) -> Result<(), BackupError> {
+    backup::restore(from, data).map(drop)
 }
 
 fn unreadable(data: &Path, why: &StoreError) -> Failure {

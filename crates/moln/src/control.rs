@@ -51,7 +51,7 @@ impl Control for Operator {
                     tracing::warn!(%error, "a backup was not fetched to its end");
                 }
             }
-            Err(why) => tracing::error!(why, "a backup failed"),
+            Err(why) => tracing::error!(%why, "a backup failed"),
         });
         Ok(pieces)
     }

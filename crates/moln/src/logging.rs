@@ -21,4 +21,6 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    // Where a panic happened; whoever caught it says what it hurt.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }

@@ -93,6 +93,6 @@ mod tests {
         assert!(reader.blocking_recv().unwrap().is_err(), "a broken backup is not taken for a whole one");
         let (mut writer, reader) = channel();
         drop(reader);
-        assert!(writer.write_all(&[0; PIECE]).is_err());
+        assert!(writer.write_all(&vec![0; PIECE]).is_err());
     }
 }

@@ -105,6 +105,36 @@ fn it_starts_quickly_answers_and_stops_on_sigterm() {
 }
 
 #[test]
+fn a_backup_is_taken_while_it_runs_and_fills_an_empty_directory_only() {
+    let scratch = Scratch::new("backup");
+    let (data, copy, file) = (scratch.path("data"), scratch.path("copy"), scratch.path("state.moln"));
+    let server = Server::start(moln(&["serve", "--data", &data, "--listen", "127.0.0.1:0"]));
+    server.get("/?Action=CreateQueue&QueueName=q");
+    server.get("/000000000000/q?Action=SendMessage&MessageBody=kept");
+    let endpoint = format!("http://{}", server.address);
+    let saved = run(&["backup", &file, "--endpoint", &endpoint]);
+    assert!(saved.status.success(), "{saved:?}");
+    let refused = run(&["restore", &file, "--data", &data]);
+    assert_eq!(refused.status.code(), Some(1), "a directory that is in use: {refused:?}");
+    drop(server);
+    let restored = run(&["restore", &file, "--data", &copy]);
+    assert!(restored.status.success(), "{restored:?}");
+    let server = Server::start(moln(&["serve", "--data", &copy, "--listen", "127.0.0.1:0"]));
+    let answer = server.get("/000000000000/q?Action=ReceiveMessage");
+    assert!(answer.contains("<Body>kept</Body>"), "{answer}");
+    drop(server);
+    // Of a directory nobody serves; a file that cannot be written leaves nothing behind.
+    assert!(run(&["backup", &scratch.path("again.moln"), "--data", &copy]).status.success());
+    let nowhere = run(&["backup", &scratch.path("no/such/place.moln"), "--data", &copy]);
+    assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+    std::fs::write(&file, b"not a backup").unwrap();
+    assert_eq!(run(&["restore", &file, "--data", &scratch.path("third")]).status.code(), Some(1));
+    let left: Vec<_> =
+        std::fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".partial")), "{left:?}");
+}
+
+#[test]
 fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
     let scratch = Scratch::new("order");
     let file = scratch.path("moln.toml");

@@ -27,11 +27,13 @@ pub(super) async fn save(options: &Backup) -> Result<ExitCode, Failure> {
     let mut target = Target::create(&options.file)?;
     let source = match &options.data {
         Some(data) => {
-            if !data.is_dir() {
+            // An empty directory would become a new store, and its backup one of nothing.
+            if fs::read_dir(data).map_or(true, |mut entries| entries.next().is_none()) {
                 return Err(Failure::usage(format!("there is no data directory {}.", data.display())));
             }
             let store = compose::open(data)?;
-            compose::backup(&store, &mut target).map_err(Failure::new)?;
+            compose::backup(&store, &mut target).map_err(|why| Failure::new(format!("{why}.")))?;
+            store.close().map_err(|why| Failure::new(format!("the store did not close cleanly: {why}.")))?;
             data.display().to_string()
         }
         None => from_server(options, &mut target).await?,
