@@ -46,7 +46,8 @@ test-node: build tests/node/node_modules/.ready ## the AWS SDKs for JavaScript a
 	cd tests/node && node --test --test-reporter=spec
 
 bench: build ## figures of this machine beside its limits (see bench/README.md)
-	$(CARGO) run --release -p moln-bench --jobs $(CARGO_JOBS) -- compare $(BENCH)
+	$(CARGO) build --release -p moln-bench --jobs $(CARGO_JOBS)
+	target/release/moln-bench compare --promises bench/promises.txt $(BENCH)
 
 support: .venv/ready ## write the README's support table from the code
 	$(CARGO) run --quiet -p moln-codegen -- support > target/support.md

@@ -1,12 +1,19 @@
 """Fixtures: a Moln for the whole session, one whose clock may be moved, and fresh ones to be killed."""
 
 import itertools
+import os
 import uuid
 
 import pytest
 
 from harness.query import QueryClient
-from harness.server import BINARY, Server
+from harness.server import BINARY, Server, clean_env
+
+# Clients inside this process (boto3) are pointed by the tests alone, not by whoever runs them.
+kept = {name: value for name, value in os.environ.items() if name == "MOLN_BIN"}
+inherited = clean_env()
+os.environ.clear()
+os.environ.update(inherited | kept)
 
 
 def pytest_sessionstart(session):

@@ -9,6 +9,7 @@ data=${MOLN_DATA:-data}
 url=http://$listen
 target/release/moln serve --data "$data" --listen "$listen" &
 moln=$!
+export NO_PROXY=* no_proxy=*
 # Ctrl-C reaches Moln as well; either way it is waited for, so that it stops cleanly before this does.
 trap 'kill -TERM "$moln" 2>/dev/null || true; wait "$moln" || true; exit 0' INT TERM
 trap 'kill -TERM "$moln" 2>/dev/null || true' EXIT
