@@ -63,7 +63,11 @@ impl Queues {
 
     /// The next moment a message becomes visible by itself in a queue someone waits at.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let due = self.core.all().iter().filter_map(|queue| queue.lock().timer).min();
+        let awaited = |queue: &Arc<live::Queue>| {
+            let inner = queue.lock();
+            inner.timer.filter(|_| !inner.waiters.is_empty())
+        };
+        let due = self.core.all().iter().filter_map(awaited).min();
         due.filter(|due| *due < live::queue::NOTHING_DUE).map(Timestamp)
     }
 }

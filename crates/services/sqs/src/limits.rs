@@ -16,6 +16,8 @@ pub const MESSAGE_ATTRIBUTES: usize = 10;
 pub const ATTRIBUTE_NAME_CHARS: usize = 256;
 /// Characters of a group id, deduplication id or receive request attempt id.
 pub const ID_CHARS: usize = 128;
+/// Bytes of a trace header; it does not count against the message's size, so it needs a bound of its own.
+pub const TRACE_BYTES: usize = 4_096;
 /// Messages one `ReceiveMessage` returns.
 pub const RECEIVE_MESSAGES: i32 = 10;
 /// Longest long poll, seconds.

@@ -6,7 +6,7 @@ use moln_kernel::ApiError;
 
 use crate::{
     errors,
-    limits::{ATTRIBUTE_NAME_CHARS, MESSAGE_ATTRIBUTES},
+    limits::{ATTRIBUTE_NAME_CHARS, MESSAGE_ATTRIBUTES, TRACE_BYTES},
     model::{MessageAttributeValue, MessageSystemAttributeValue},
     tables::{Attribute, AttributeValue},
 };
@@ -156,6 +156,9 @@ pub(crate) fn trace_header(
         ));
     };
     match bad_character(text) {
+        _ if text.len() > TRACE_BYTES => Err(errors::invalid_parameter(format!(
+            "Message (system) attribute 'AWSTraceHeader' must be at most {TRACE_BYTES} bytes long."
+        ))),
         Some(bad) => {
             Err(errors::invalid_parameter(refused_character(bad, "message attribute 'AWSTraceHeader' value")))
         }

@@ -9,7 +9,7 @@ use super::attribute_values::{bad_character, checked, refused_character, trace_h
 use crate::{
     errors,
     ids::{hex, uuid},
-    limits::{DELAY_SECONDS, ID_CHARS},
+    limits::{DELAY_SECONDS, ID_CHARS, TRACE_BYTES},
     live::{Queue, queue::Meta, send::Outgoing},
     md5,
     model::{MessageAttributeValue, MessageSystemAttributeValue},
@@ -99,7 +99,8 @@ pub(crate) fn ready(
     }
     let delay_ms = delay(queue, meta, draft.delay)?;
     let own_trace = trace_header(draft.system)?;
-    let trace = own_trace.or(ctx.trace.as_deref());
+    let trace = own_trace
+        .or(ctx.trace.as_deref().filter(|text| text.len() <= TRACE_BYTES && bad_character(text).is_none()));
     let (deduplication, digest) = deduplication(queue, meta, now, draft)?;
     let id = uuid();
     let body_md5 = md5::of(draft.body.as_bytes());

@@ -239,6 +239,7 @@ impl Queues {
             }
             inner.live = None;
             inner.waiters.wake_all();
+            queue.rearm.notify_one();
             let mut batch = Batch::default();
             batch.delete(keys::queue(&at.account, &at.region, &at.name));
             self.core.remove(at, now, &mut batch);

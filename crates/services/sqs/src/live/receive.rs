@@ -114,6 +114,13 @@ impl Queue {
                     Step::Done(received)
                 })
                 .await?;
+            let (mut step, mut burial) = (step, None);
+            if let (Step::Done(received), Some((graveyard, _))) = (&mut step, graveyard)
+                && !received.dead.is_empty()
+            {
+                // Started at once: from here on nobody else knows of these messages, and this receiver may go away.
+                burial = Some(self.bury(core, graveyard, std::mem::take(&mut received.dead)));
+            }
             self.settle(core, pending).await?;
             match step {
                 Step::Replayed(taken) => return self.deliver(core, taken, &ask).await,
@@ -131,10 +138,9 @@ impl Queue {
                             "Too many messages in flight: delete messages, or wait for their visibility timeout.",
                         ));
                     }
-                    let mut again = received.starved;
-                    if let (false, Some((graveyard, _))) = (received.dead.is_empty(), graveyard) {
-                        again = true;
-                        self.bury(core, graveyard, received.dead).await?;
+                    let again = received.starved || burial.is_some();
+                    if let Some(burial) = burial {
+                        burial.await.map_err(|_| ApiError::internal("The service is stopping."))??;
                     }
                     if received.messages.is_empty() && again {
                         if received.starved {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use moln_kernel::ApiError;
+use tokio::task::JoinHandle;
 
 use super::{Core, Queue, core::unread};
 use crate::{
@@ -12,23 +13,22 @@ use crate::{
 };
 
 impl Queue {
-    /// Moves messages that were taken out of this queue's memory. Goes on when the caller goes away.
-    pub(crate) async fn bury(
+    /// Starts to move messages that were taken out of this queue's memory. Goes on when the caller goes away.
+    pub(crate) fn bury(
         self: &Arc<Self>,
         core: &Arc<Core>,
         graveyard: Arc<Queue>,
         dead: Vec<(u64, Hidden)>,
-    ) -> Result<(), ApiError> {
+    ) -> JoinHandle<Result<(), ApiError>> {
         let (queue, core) = (Arc::clone(self), Arc::clone(core));
-        let work = tokio::spawn(async move {
+        tokio::spawn(async move {
             let result = queue.bury_all(&core, &graveyard, &dead).await;
             if result.is_err() {
                 // Not moved: the store still has them here.
                 queue.reload();
             }
             result
-        });
-        work.await.map_err(|_| ApiError::internal("The service is stopping."))?
+        })
     }
 
     async fn bury_all(
