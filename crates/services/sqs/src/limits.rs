@@ -68,6 +68,12 @@ pub const MOVE_TASK_MS: u64 = 36 * 3_600_000;
 /// Largest body row kept in the ordered store; a larger one goes to a blob file. The store's own advice: larger values
 /// make its merges expensive.
 pub const INLINE_BYTES: usize = 65_536;
+/// A tenant of a fair queue is noisy with at least this many messages in flight …
+pub const NOISY_IN_FLIGHT: usize = 10;
+/// … that are more than this share of all in flight, percent.
+pub const NOISY_SHARE: usize = 50;
+/// How far a fair queue looks for a message of a quieter tenant, in messages.
+pub const FAIR_LOOK_AHEAD: usize = 512;
 /// Messages of a standard queue's window: those next to be handed out, with their bodies.
 pub const WINDOW_MESSAGES: usize = 4_096;
 /// Bytes of the bodies in a window (of either kind of queue): what a queue may cost in memory, at most.

@@ -135,7 +135,8 @@ async fn play(steps: Vec<Step>, fifo: bool) {
                 let delay = if fifo { 0 } else { delay };
                 let body = format!("m{n}");
                 let sent = world.send_with(&url, &body, |input| {
-                    input.message_group_id = fifo.then(|| format!("g{group}"));
+                    // On a standard queue: the tenant.
+                    input.message_group_id = (fifo || group > 0).then(|| format!("g{group}"));
                     input.delay_seconds = (!fifo).then(|| i32::try_from(delay).unwrap());
                 });
                 sent.await.unwrap();

@@ -155,3 +155,33 @@ async fn a_long_message_comes_back_whole() {
             .contains("1048576 bytes")
     );
 }
+
+#[tokio::test]
+async fn a_noisy_tenant_lets_others_pass_and_nothing_is_lost_over_a_restart() {
+    let world = World::new();
+    let url = world.create("q", &[]).await;
+    for n in 0..100 {
+        world.send_fifo(&url, "noisy", &format!("noisy{n}")).await;
+    }
+    for n in 0..5 {
+        world.send_fifo(&url, "quiet", &format!("quiet{n}")).await;
+    }
+    let mut seen: Vec<String> = Vec::new();
+    for _ in 0..2 {
+        seen.extend(world.receive(&url, 10).await.into_iter().map(|message| message.body.unwrap()));
+    }
+    let expected = (0..10).map(|n| format!("noisy{n}")).chain((0..5).map(|n| format!("quiet{n}")));
+    assert_eq!(seen[..15], expected.collect::<Vec<_>>());
+    assert_eq!(world.counts(&url).await, (85, 20, 0));
+    let world = world.restart();
+    assert_eq!(world.counts(&url).await, (85, 20, 0));
+    while seen.len() < 105 {
+        let got = world.receive(&url, 10).await;
+        assert!(!got.is_empty());
+        seen.extend(got.into_iter().map(|message| message.body.unwrap()));
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 105);
+    assert!(world.receive(&url, 10).await.is_empty());
+}

@@ -6,6 +6,7 @@ pub mod deduplication;
 pub mod fifo;
 pub mod group;
 pub mod standard;
+pub mod tenants;
 pub mod waiters;
 pub mod window;
 

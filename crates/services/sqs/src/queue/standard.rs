@@ -16,10 +16,11 @@ use moln_store::Batch;
 
 use super::{
     Ask, Changed, Counts, Deleted, Incoming, Received, Taken,
+    tenants::Tenants,
     window::{Gap, Window},
 };
 use crate::{
-    limits::IN_FLIGHT,
+    limits::{FAIR_LOOK_AHEAD, IN_FLIGHT},
     receipt::Receipt,
     tables::{Hidden, keys, message},
 };
@@ -29,7 +30,7 @@ use crate::{
 pub struct Standard {
     queue: u64,
     window: Window,
-    /// The highest stamp that left the window.
+    /// Up to here every message has left the window. Some behind have, too: those taken out of turn.
     cursor: u64,
     /// Fresh messages, in the window or not.
     fresh: i64,
@@ -43,6 +44,7 @@ pub struct Standard {
     delayed: BTreeSet<(u64, u64)>,
     /// Delayed messages that have become visible, in that order.
     released: VecDeque<(u64, u64)>,
+    tenants: Tenants,
 }
 
 enum Source {
@@ -65,6 +67,7 @@ impl Standard {
             returned: VecDeque::new(),
             delayed: BTreeSet::new(),
             released: VecDeque::new(),
+            tenants: Tenants::default(),
         };
         for (stamp, row) in hidden {
             if row.count() == 0 {
@@ -112,6 +115,7 @@ impl Standard {
         }
         let max = if ask.visibility > 0 { ask.max.min(room) } else { ask.max };
         let cursor = self.cursor;
+        let mut fair = true;
         while received.messages.len() < max && received.dead.len() < max {
             let Some(source) = self.next_source() else {
                 received.starved = self.window.gap().is_some() && received.messages.is_empty();
@@ -119,13 +123,14 @@ impl Standard {
             };
             match source {
                 Source::Fresh => {
-                    let Some((stamp, row)) = self.window.pop() else { break };
-                    self.fresh -= 1;
-                    self.cursor = stamp;
+                    let Some((stamp, row)) = self.take_fresh(&mut fair) else { break };
                     if message::sent(&row) < ask.expired_before {
                         message::delete(batch, self.queue, stamp, message::rows(&row));
                     } else {
                         let state = self.hide(stamp, None, ask, batch);
+                        if let Some(tenant) = message::group(&row) {
+                            self.tenants.enter(stamp, tenant);
+                        }
                         received.messages.push(Taken { stamp, state, row: Some(row) });
                     }
                 }
@@ -138,6 +143,7 @@ impl Standard {
                     let Some(stamp) = self.returned.pop_front() else { break };
                     let Some(before) = self.received.remove(&stamp) else { continue };
                     if ask.max_receives.is_some_and(|most| before.count() >= most) {
+                        self.window.forget(stamp);
                         received.dead.push((stamp, before));
                     } else {
                         let state = self.hide(stamp, Some(before), ask, batch);
@@ -155,10 +161,30 @@ impl Standard {
             if taken.state.until() > ask.now {
                 self.in_flight.insert((taken.state.until(), taken.stamp));
             } else {
+                self.tenants.leave(taken.stamp);
                 self.returned.push_back(taken.stamp);
             }
         }
         received
+    }
+
+    /// The next fresh message: the first one, or the first of a quieter tenant when its own is noisy. `fair` turns false
+    /// when there is none, so that one receive looks once.
+    fn take_fresh(&mut self, fair: &mut bool) -> Option<(u64, Bytes)> {
+        let in_flight = self.in_flight.len();
+        let tenants = &self.tenants;
+        let quiet =
+            |row: &Bytes| !message::group(row).is_some_and(|tenant| tenants.is_noisy(tenant, in_flight));
+        self.fresh -= 1;
+        if *fair && self.window.front().is_some_and(|(_, row)| !quiet(row)) {
+            if let Some(taken) = self.window.pop_wanted(FAIR_LOOK_AHEAD, quiet) {
+                return Some(taken);
+            }
+            *fair = false;
+        }
+        let (stamp, row) = self.window.pop()?;
+        self.cursor = stamp;
+        Some((stamp, row))
     }
 
     fn hide(&mut self, stamp: u64, before: Option<Hidden>, ask: &Ask, batch: &mut Batch) -> Hidden {
@@ -221,6 +247,7 @@ impl Standard {
                 break;
             }
             self.in_flight.pop_first();
+            self.tenants.leave(stamp);
             self.returned.push_back(stamp);
         }
         while let Some(&(until, stamp)) = self.delayed.first() {
@@ -261,6 +288,8 @@ impl Standard {
         if let Some(row) = self.received.remove(&stamp) {
             // A returned message leaves a stale entry behind; stamps never come again.
             self.in_flight.remove(&(row.until(), stamp));
+            self.tenants.leave(stamp);
+            self.window.forget(stamp);
         }
     }
 
@@ -288,6 +317,7 @@ impl Standard {
         self.returned.clear();
         self.delayed.clear();
         self.released.clear();
+        self.tenants.clear();
     }
 
     /// See [`super::State::gap`].
@@ -302,7 +332,8 @@ impl Standard {
 
     /// See [`super::State::fill`].
     pub fn fill(&mut self, gap: &Gap, mut rows: Vec<(u64, Bytes)>, read_to: u64) {
-        rows.retain(|row| !message::is_delayed(&row.1));
+        // Delayed ones have a state of their own; so have those that were taken out of turn before a restart.
+        rows.retain(|(stamp, row)| !message::is_delayed(row) && !self.received.contains_key(stamp));
         self.window.fill(gap, rows, read_to);
     }
 }

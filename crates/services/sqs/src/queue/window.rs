@@ -66,6 +66,21 @@ impl Window {
         Some((stamp, row))
     }
 
+    /// Takes the first message out that is wanted, as far as `look` messages behind the front.
+    pub fn pop_wanted(&mut self, look: usize, wanted: impl Fn(&Bytes) -> bool) -> Option<(u64, Bytes)> {
+        let at = self.entries.iter().take(look).position(|entry| wanted(&entry.1))?;
+        let (stamp, row) = self.entries.remove(at)?;
+        self.bytes -= row.len();
+        Some((stamp, row))
+    }
+
+    /// A message that may be behind the window was deleted: a fill under way must not bring it back.
+    pub fn forget(&mut self, stamp: u64) {
+        if stamp > self.end {
+            self.generation += 1;
+        }
+    }
+
     /// Messages in memory.
     pub fn len(&self) -> usize {
         self.entries.len()
