@@ -271,6 +271,23 @@ async fn messages_past_their_retention_are_gone_and_counted_out() {
 }
 
 #[tokio::test]
+async fn retention_wakes_by_itself() {
+    let busy = Busy::new();
+    busy.rest().await;
+    let url = busy.world.create("q", &[("MessageRetentionPeriod", "60")]).await;
+    busy.world.send(&url, "x").await;
+    busy.world.advance(60);
+    for _ in 0..2_000 {
+        if busy.world.counts(&url).await == (0, 0, 0) {
+            return;
+        }
+        // Nothing but the clock has told the worker.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("the message is still there");
+}
+
+#[tokio::test]
 async fn an_expired_message_is_not_handed_out_even_before_it_is_removed() {
     let world = World::new();
     let url = world.create("q", &[("MessageRetentionPeriod", "60"), ("VisibilityTimeout", "0")]).await;

@@ -1,5 +1,7 @@
 //! The generated code in all three protocols SQS answers, without the queue behind it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;

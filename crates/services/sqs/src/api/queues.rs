@@ -1,6 +1,9 @@
 //! Creating, finding, changing and deleting queues.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use moln_kernel::{ApiError, Context};
 use moln_store::Batch;
@@ -81,7 +84,11 @@ impl Queues {
         let mut batch = Batch::default();
         batch.put(keys::queue(&address.account, &address.region, &address.name), row.encode());
         self.core.durable(Some(self.core.store.submit(batch))).await?;
-        self.core.add(Arc::new(Queue::new(address, row)));
+        let queue = Arc::new(Queue::new(address, row));
+        let first_sweep = now.millis().saturating_add(queue.meta().settings.retention_ms);
+        queue.sweep_due.store(first_sweep, Ordering::Release);
+        self.core.add(queue);
+        self.core.sweep_by(first_sweep);
         Ok(found)
     }
 

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     hash::{Hash, Hasher},
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicU64},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use hashbrown::{Equivalent, HashMap};
@@ -74,6 +77,8 @@ pub(crate) struct Core {
     pub(crate) closing: watch::Sender<bool>,
     /// Changes of queues and move tasks: wakes the background.
     pub(crate) changes: watch::Sender<u64>,
+    /// The moment retention sleeps until, milliseconds since the epoch.
+    pub(crate) sweeping_at: AtomicU64,
     /// Receives that found their queue's window empty and waited for the store.
     pub(crate) starved: AtomicU64,
 }
@@ -94,6 +99,7 @@ impl Core {
             deleted: RwLock::default(),
             closing: watch::Sender::new(false),
             changes: watch::Sender::new(0),
+            sweeping_at: AtomicU64::new(u64::MAX),
             starved: AtomicU64::new(0),
             store,
         });
@@ -209,6 +215,13 @@ impl Core {
         // A delete of a row that never is: something to commit.
         batch.delete("q");
         self.durable(Some(self.store.submit(batch))).await
+    }
+
+    /// Retention has to look at a queue at this moment: wakes it when it would sleep longer.
+    pub(crate) fn sweep_by(&self, at: u64) {
+        if at < self.sweeping_at.load(Ordering::Acquire) {
+            self.changed();
+        }
     }
 
     /// Tells the background that there is something new.

@@ -110,9 +110,9 @@ impl Queue {
         *write(&self.meta) = Meta::new(row);
     }
 
-    /// Asks for a look at the retention not later than `at`; whether it was later before.
-    pub(crate) fn sweep_at(&self, at: u64) -> bool {
-        self.sweep_due.fetch_min(at, Ordering::AcqRel) > at
+    /// Asks for a look at the retention not later than `at`.
+    pub(crate) fn sweep_at(&self, at: u64) {
+        self.sweep_due.fetch_min(at, Ordering::AcqRel);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -140,7 +140,16 @@ impl Queue {
                     }
                     let again = received.starved || burial.is_some();
                     if let Some(burial) = burial {
-                        burial.await.map_err(|_| ApiError::internal("The service is stopping."))??;
+                        let result =
+                            burial.await.map_err(|_| ApiError::internal("The service is stopping."))?;
+                        // A dead-letter queue that was just deleted: the messages stay here, as if it never was.
+                        result.or_else(|error| {
+                            if error.code == errors::queue_does_not_exist().code {
+                                Ok(())
+                            } else {
+                                Err(error)
+                            }
+                        })?;
                     }
                     if received.messages.is_empty() && again {
                         if received.starved {

@@ -67,10 +67,9 @@ impl Queue {
             };
             let incoming =
                 Incoming { row: message.encode(), visible_at: now, group: message.group.map(Into::into) };
-            if graveyard.sweep_at(message.sent.saturating_add(retention)) {
-                // Older than all it has: retention has to look earlier.
-                core.changed();
-            }
+            // It may be older than all that is there.
+            graveyard.sweep_at(message.sent.saturating_add(retention));
+            core.sweep_by(message.sent.saturating_add(retention));
             moved.push((*stamp, message::rows(row), message.sent, incoming));
         }
         // Long messages go one by one: a commit has a size.

@@ -48,14 +48,22 @@ impl Retention {
         Self { changes: core.changes.subscribe(), core }
     }
 
+    fn next_due(&self) -> u64 {
+        self.core.all().iter().map(|queue| queue.sweep_due.load(Ordering::Acquire)).min().unwrap_or(u64::MAX)
+    }
+
     async fn round(&mut self) -> Result<WorkerState, ApiError> {
         let now = self.core.clock.now().millis();
-        let mut next = u64::MAX;
         for queue in self.core.all() {
             if queue.sweep_due.load(Ordering::Acquire) <= now && self.sweep(&queue, now).await? {
                 return Ok(WorkerState::Busy);
             }
-            next = next.min(queue.sweep_due.load(Ordering::Acquire));
+        }
+        let next = self.next_due();
+        self.core.sweeping_at.store(next, Ordering::Release);
+        if self.next_due() < next {
+            // Asked for before the moment was told.
+            return Ok(WorkerState::Busy);
         }
         Ok(WorkerState::Idle { until: (next < u64::MAX).then_some(Timestamp(next)) })
     }
