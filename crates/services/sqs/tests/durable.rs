@@ -31,6 +31,7 @@ fn open(dir: &Path) -> World {
 fn close(world: World) {
     world.sqs.close();
     world.store.close().unwrap();
+    drop(world);
 }
 
 async fn send_many(world: &World, url: &str, first: usize, count: usize) {

@@ -94,6 +94,8 @@ impl Queue {
         } else {
             State::Standard(Standard::restore(self.id, cursor, last, hidden.into_iter()))
         };
+        let first = Scan { limit: 1, keys_only: true, ..Scan::default() };
+        let seen = !snapshot.scan(&keys::all_seen(self.id), first)?.rows.is_empty();
         let (mut counted, mut rest) = (0, None);
         if let Some(gap) = state.gap() {
             let Fetched { rows, read_to, whole } = rows_for(&*snapshot, self.id, &gap)?;
@@ -110,7 +112,11 @@ impl Queue {
         }
         state.advance(now);
         Ok(Found {
-            live: Live { state, deduplication: Deduplication::new(self.id, now), counting: rest.is_some() },
+            live: Live {
+                state,
+                deduplication: Deduplication::new(self.id, now, seen),
+                counting: rest.is_some(),
+            },
             counted,
             rest,
             snapshot,

@@ -38,7 +38,8 @@ pub(crate) struct Delivery {
 struct Waiting<'a> {
     core: &'a Arc<Core>,
     queue: &'a Arc<Queue>,
-    place: Place,
+    /// Taken when it first has to wait, and kept.
+    place: Option<Place>,
     max: usize,
     standing: bool,
 }
@@ -49,7 +50,7 @@ impl Drop for Waiting<'_> {
             return;
         }
         let mut inner = self.queue.lock();
-        if inner.waiters.leave(self.place, self.max) {
+        if self.place.is_some_and(|place| inner.waiters.leave(place, self.max)) {
             self.queue.after(self.core, inner);
         } else if inner.waiters.is_empty() && inner.timer.is_some() {
             self.queue.rearm.notify_one();
@@ -72,8 +73,7 @@ impl Queue {
     ) -> Result<Vec<Delivery>, ApiError> {
         let deadline = core.clock.now().after(request.wait);
         let mut closing = core.closing.subscribe();
-        let place = self.lock().waiters.place();
-        let mut waiting = Waiting { core, queue: self, place, max: request.max, standing: false };
+        let mut waiting = Waiting { core, queue: self, place: None, max: request.max, standing: false };
         loop {
             let now = core.clock.now();
             let meta = self.meta();
@@ -88,10 +88,10 @@ impl Queue {
                 expired_before: now.millis().saturating_sub(meta.settings.retention_ms),
             };
             let may_wait = now < deadline && !*closing.borrow();
-            let standing = &mut waiting.standing;
+            let (standing, place) = (&mut waiting.standing, &mut waiting.place);
             let (step, pending) = self
                 .decide(core, |live, waiters, batch| {
-                    if std::mem::take(standing) {
+                    if let Some(place) = place.filter(|_| std::mem::take(standing)) {
                         waiters.leave(place, request.max);
                     }
                     if let (Some(id), State::Fifo(fifo)) = (request.attempt, &mut live.state)
@@ -109,6 +109,7 @@ impl Queue {
                         received.messages.is_empty() && received.dead.is_empty() && !received.over_limit;
                     if nothing && !received.starved && may_wait {
                         *standing = true;
+                        let place = *place.get_or_insert_with(|| waiters.place());
                         return Step::Wait(waiters.wait(place, request.max));
                     }
                     Step::Done(received)

@@ -70,13 +70,13 @@ pub struct Deduplication {
 }
 
 impl Deduplication {
-    /// After a restart at `now`: the rows know.
-    pub fn new(queue: u64, now: u64) -> Self {
+    /// At `now`, after a restart. `rows`: the store has some, and has to be asked for as long as they count.
+    pub fn new(queue: u64, now: u64, rows: bool) -> Self {
         Self {
             queue,
             seen: HashMap::new(),
             order: VecDeque::new(),
-            ask_until: now.saturating_add(DEDUPLICATION_MS),
+            ask_until: if rows { now.saturating_add(DEDUPLICATION_MS) } else { 0 },
             epoch: 0,
         }
     }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn five_minutes_and_not_longer() {
-        let mut ids = Deduplication::new(1, 0);
+        let mut ids = Deduplication::new(1, 0, false);
         let mut batch = Batch::default();
         let seen = Seen { at: 400_000, id: [1; 16], stamp: 9 };
         assert_eq!(ids.recall(400_000, &[1; 16]), Recall::New);
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn after_a_restart_and_when_memory_is_full_the_rows_are_asked() {
-        let mut ids = Deduplication::new(1, 1_000);
+        let mut ids = Deduplication::new(1, 1_000, true);
         assert_eq!(ids.recall(1_001, &[1; 16]), Recall::AskStore);
         let start = 1_000 + DEDUPLICATION_MS;
         assert_eq!(ids.recall(start, &[1; 16]), Recall::New);
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn rows_are_found_across_an_epoch_and_old_ones_go() {
-        let mut ids = Deduplication::new(1, 0);
+        let mut ids = Deduplication::new(1, 0, false);
         let mut batch = Batch::default();
         ids.remember([1; 16], Seen { at: 299_999, id: [0; 16], stamp: 1 }, &mut batch);
         let written = keys::seen(1, 0, &[1; 16]);
