@@ -74,6 +74,9 @@ pub const NOISY_IN_FLIGHT: usize = 10;
 pub const NOISY_SHARE: usize = 50;
 /// How far a fair queue looks for a message of a quieter tenant, in messages.
 pub const FAIR_LOOK_AHEAD: usize = 512;
+/// A standard queue's cursor is written once for so many first receives: as many rows are looked at in vain after a
+/// restart, at most.
+pub const CURSOR_EVERY: u32 = 256;
 /// Messages of a standard queue's window: those next to be handed out, with their bodies.
 pub const WINDOW_MESSAGES: usize = 4_096;
 /// Bytes of the bodies in a window (of either kind of queue): what a queue may cost in memory, at most.

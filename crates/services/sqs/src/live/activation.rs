@@ -87,7 +87,7 @@ impl Queue {
             }
             range = page.rest;
         }
-        // Hidden messages behind the cursor are delayed ones: not to be counted as fresh.
+        // Behind the cursor, too, are delayed messages and some that were received: not to be counted as fresh.
         let delayed = hidden.iter().filter(|(stamp, _)| *stamp > cursor).count() as u64;
         let mut state = if self.fifo {
             State::Fifo(Fifo::restore(self.id, cursor, last, hidden.into_iter()))

@@ -20,7 +20,7 @@ use super::{
     window::{Gap, Window},
 };
 use crate::{
-    limits::{FAIR_LOOK_AHEAD, IN_FLIGHT},
+    limits::{CURSOR_EVERY, FAIR_LOOK_AHEAD, IN_FLIGHT},
     receipt::Receipt,
     tables::{Hidden, keys, message},
 };
@@ -32,6 +32,8 @@ pub struct Standard {
     window: Window,
     /// Up to here every message has left the window. Some behind have, too: those taken out of turn.
     cursor: u64,
+    /// Messages that left it since the cursor was last written.
+    unwritten: u32,
     /// Fresh messages, in the window or not.
     fresh: i64,
     /// Every message received at least once, by stamp.
@@ -54,13 +56,14 @@ enum Source {
 }
 
 impl Standard {
-    /// The state the store tells: `cursor` (highest stamp received for the first time), `last` (highest stamp sent) and
+    /// The state the store tells: `cursor` (up to it nothing waits for a first receive), `last` (highest stamp sent) and
     /// the hidden rows. Fresh messages are counted by [`Self::count_fresh`].
     pub fn restore(queue: u64, cursor: u64, last: u64, hidden: impl Iterator<Item = (u64, Hidden)>) -> Self {
         let mut state = Self {
             queue,
             window: Window::new(cursor, last),
             cursor,
+            unwritten: 0,
             fresh: 0,
             received: BTreeMap::new(),
             in_flight: BTreeSet::new(),
@@ -114,7 +117,6 @@ impl Standard {
             return received;
         }
         let max = if ask.visibility > 0 { ask.max.min(room) } else { ask.max };
-        let cursor = self.cursor;
         let mut fair = true;
         while received.messages.len() < max && received.dead.len() < max {
             let Some(source) = self.next_source() else {
@@ -152,7 +154,9 @@ impl Standard {
                 }
             }
         }
-        if self.cursor != cursor {
+        if self.unwritten >= CURSOR_EVERY {
+            // Only a hint where to begin after a restart: what was received behind it has a row that says so.
+            self.unwritten = 0;
             batch.put(keys::cursor(self.queue), Bytes::copy_from_slice(&self.cursor.to_be_bytes()));
         }
         for taken in &received.messages {
@@ -184,6 +188,7 @@ impl Standard {
         }
         let (stamp, row) = self.window.pop()?;
         self.cursor = stamp;
+        self.unwritten += 1;
         Some((stamp, row))
     }
 

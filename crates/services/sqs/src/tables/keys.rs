@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `qa/` account `/` region `/` name | the queue: number, attributes, tags |
 //! | `qb` queue stamp | a message, written once |
-//! | `qc` queue | standard: the highest stamp handed out for the first time |
+//! | `qc` queue | up to here no message waits for its first receive (a hint: later ones may have been received, too) |
 //! | `qd/` account `/` region `/` name | when a queue of that name was deleted |
 //! | `qf` queue stamp | received or delayed: hidden until, receive count, first receive |
 //! | `qk` | the secret of receipt handles |
