@@ -34,6 +34,7 @@ pub mod schema;
 pub mod server;
 pub mod service;
 pub mod shape;
+mod text;
 pub mod time;
 pub mod validate;
 mod values;

@@ -6,7 +6,7 @@ mod success;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use moln_kernel::{ApiError, Context, RequestId};
 
 use crate::{
@@ -93,6 +93,9 @@ fn begin(
     Ok((answer, operation))
 }
 
+/// Every answer has it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
 /// Whether the body is a form; a body of no declared type is taken for one.
 fn is_form(head: &Parts) -> bool {
     head.headers.get(CONTENT_TYPE).is_none_or(|value| {
@@ -126,7 +129,7 @@ fn respond(protocol: Protocol, status: u16, body: Vec<u8>, request_id: &RequestI
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
-        headers.insert("x-amzn-requestid", id);
+        headers.insert(REQUEST_ID, id);
     }
     if protocol == Protocol::RpcV2Cbor {
         headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));

@@ -4,7 +4,10 @@
 use std::borrow::Cow;
 
 use super::DEPTH;
-use crate::shape::{Read, ReadError};
+use crate::{
+    shape::{Read, ReadError},
+    text::find,
+};
 
 /// A place in a JSON text.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +122,7 @@ impl<'a> Scan<'a> {
             return Err(ReadError::new("Unexpected end of the JSON document"));
         };
         let chunk = rest.get(..length).unwrap_or_default();
-        if chunk.bytes().any(|byte| byte < 0x20) {
+        if find(chunk.as_bytes(), |byte| byte < 0x20).is_some() {
             return Err(ReadError::new("Illegal unquoted control character in the JSON document"));
         }
         self.at += length;

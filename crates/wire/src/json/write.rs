@@ -8,6 +8,7 @@ use crate::{
     Member, Schema,
     schema::TimestampFormat,
     shape::{Entries, Items, ShapeWriter, WriteShape},
+    text::find,
     time,
 };
 
@@ -157,7 +158,7 @@ pub(crate) fn text(out: &mut Vec<u8>, value: &str) {
     out.reserve(value.len() + 2);
     out.push(b'"');
     let mut rest = value.as_bytes();
-    while let Some(plain) = rest.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+    while let Some(plain) = find(rest, |byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
         let (before, after) = rest.split_at(plain);
         out.extend_from_slice(before);
         let Some((special, after)) = after.split_first() else { break };

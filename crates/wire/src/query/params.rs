@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, cmp::Ordering};
 
-use crate::shape::{Read, ReadError};
+use crate::{
+    shape::{Read, ReadError},
+    text::find,
+};
 
 /// At most this many parameters are read; SQS's largest batch has a few hundred.
 pub const PARAMS: usize = 20_000;
@@ -65,27 +68,29 @@ fn by_segments(a: &str, b: &str) -> Ordering {
 
 /// Decodes one half of a pair: `+` is a blank, `%XX` a byte.
 pub(crate) fn decode(text: &[u8]) -> Read<Cow<'_, str>> {
-    let Some(first) = text.iter().position(|byte| matches!(byte, b'+' | b'%')) else {
-        return std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| not_utf8());
-    };
-    let (plain, rest) = text.split_at(first);
-    let mut out = Vec::with_capacity(text.len());
-    out.extend_from_slice(plain);
-    let mut bytes = rest.iter().copied();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digit = |byte: Option<u8>| byte.and_then(|b| char::from(b).to_digit(16));
-                let (high, low) = (digit(bytes.next()), digit(bytes.next()));
-                match (high, low) {
-                    (Some(high), Some(low)) => u8::try_from(high * 16 + low).unwrap_or_default(),
-                    _ => return Err(ReadError::new("The request contains a broken percent escape")),
-                }
-            }
-            other => other,
-        });
+    let escaped = |byte: u8| matches!(byte, b'+' | b'%');
+    let broken = || ReadError::new("The request contains a broken percent escape");
+    let mut rest = text;
+    let mut out = Vec::new();
+    while let Some((plain, [mark, after @ ..])) = find(rest, escaped).and_then(|at| rest.split_at_checked(at))
+    {
+        out.reserve(rest.len());
+        out.extend_from_slice(plain);
+        rest = after;
+        if *mark == b'+' {
+            out.push(b' ');
+            continue;
+        }
+        let [high, low, after @ ..] = after else { return Err(broken()) };
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let (high, low) = digit(*high).zip(digit(*low)).ok_or_else(broken)?;
+        out.push(high * 16 + low);
+        rest = after;
     }
+    if out.is_empty() {
+        return std::str::from_utf8(rest).map(Cow::Borrowed).map_err(|_| not_utf8());
+    }
+    out.extend_from_slice(rest);
     String::from_utf8(out).map(Cow::Owned).map_err(|_| not_utf8())
 }
 

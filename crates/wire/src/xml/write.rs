@@ -8,6 +8,7 @@ use crate::{
     Kind, Member, Schema,
     schema::{Namespace, TimestampFormat},
     shape::{Entries, Items, ShapeWriter, WriteShape},
+    text::find,
     time,
 };
 
@@ -242,12 +243,10 @@ pub(crate) fn start_tag(out: &mut Vec<u8>, name: &str, namespace: Option<Namespa
 
 /// Appends text with everything escaped that would not survive a reader, in content or in quotes.
 pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
-    let special = |byte: &u8| {
-        matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\r')
-            || (*byte < 0x20 && *byte != b'\n' && *byte != b'\t')
-    };
+    let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\n' | b'\t');
+    let special = |byte: u8| control(byte) || matches!(byte, b'&' | b'<' | b'>' | b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(special) {
+    while let Some(at) = find(rest, special) {
         let (plain, after) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((byte, after)) = after.split_first() else { break };
