@@ -8,14 +8,14 @@ use std::{
 };
 
 use http::request;
-use moln_fabric::{Advance, DueSource, Workers, advance::stored_offset};
+use moln_fabric::{Advance, DueSource, Outbox, Timers, Workers, advance::stored_offset, outbox::QueueTarget};
 use moln_gateway::{
     Gateway, Settings,
     identity::Doorkeeper,
     route::{Registration, Router},
     sigv4::Verifier,
 };
-use moln_kernel::{AccountId, MovableClock, SharedClock, SystemClock, Timestamp};
+use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp};
 use moln_sqs::Queues;
 use moln_store::{
     FjallStore, Options, Store, StoreError,
@@ -27,6 +27,8 @@ use crate::{config::Config, control::Operator, failure::Failure};
 
 /// How long background work may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// The host in URLs made for calls from inside, which no client reads.
+const INTERNAL_HOST: &str = "localhost:4566";
 
 /// A server that is put together, without its sockets.
 pub(crate) struct Moln {
@@ -78,6 +80,11 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
 
     let queues = Queues::open(store.clone(), Arc::clone(&clock)).map_err(bad)?;
     queues.start(&workers);
+    let outbox = Outbox::new(store.clone(), Arc::clone(&clock));
+    let here = Arc::new(Endpoint { scheme: "http", authority: INTERNAL_HOST.into() });
+    outbox.register(QueueTarget::KIND, Arc::new(QueueTarget::new(queues.clone(), Arc::clone(&clock), here)));
+    outbox.start(&workers, None);
+    Timers::new(store.clone(), Arc::clone(&clock)).start(&workers, None);
     advance.add(Arc::new(Visibility(Arc::clone(&queues))));
     let sqs = Registration::new(Arc::new(moln_sqs::model::Api(Arc::clone(&queues))))
         .aliases(&["queue"])
