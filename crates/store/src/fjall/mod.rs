@@ -6,10 +6,12 @@
 //! * A snapshot is a fully committed, durable prefix of all commits; taking one costs a lock and a count.
 //! * A failed write or sync is never tried again: everybody waiting hears [`CommitError::Fatal`], then
 //!   [`Options::on_fatal`] stops the process. What the disk holds is decided at the next start, from the journal.
+//! * A group torn by a power cut is cut off before fjall sees it, damage before that is refused ([`journal`]).
 //! * Large ranges are removed by a [`purge`]; versions and stamps come out of blocks whose ends are on disk ([`reserve`]).
 //! * The engine's own rows lie behind all others, under a prefix that batches may not write.
 
 mod directory;
+mod journal;
 mod purge;
 mod queue;
 mod reserve;
@@ -118,6 +120,7 @@ impl FjallStore {
     pub(crate) fn open_above(options: Options, floor: Reserved) -> Result<Store, StoreError> {
         failpoint::from_env().map_err(|error| StoreError::Io(error.into()))?;
         let directory = Directory::open(&options.dir)?;
+        journal::check(&directory.engine())?;
         let disk = Disk::open(&directory.engine(), &options).map_err(|error| rows::engine_error(&error))?;
         let mut found = disk.reserved()?;
         found.versions = found.versions.max(floor.versions);
