@@ -7,6 +7,7 @@ import pytest
 
 from harness.load import fill, receive_all
 from harness.sqs import arn_of, attributes, bodies, depth, receive, redrive, refused
+from harness.waiting import eventually
 
 BACKLOG = 100_000
 
@@ -110,15 +111,12 @@ def test_a_deletion_and_a_purge_outlive_a_kill(fresh):
         client.create_queue(QueueName="gone")
 
 
-def test_a_move_task_goes_on_after_a_kill(fresh):
+@pytest.mark.parametrize("attempt", range(6))
+def test_a_move_task_goes_on_after_a_kill_at_its_start(fresh, attempt):
     client = fresh.client()
     dead = client.create_queue(QueueName="dead")["QueueUrl"]
     live = client.create_queue(
-        QueueName="live",
-        Attributes={
-            "RedrivePolicy": redrive(arn_of(client, dead), 1),
-            "VisibilityTimeout": "0",
-        },
+        QueueName="live", Attributes={"RedrivePolicy": redrive(arn_of(client, dead), 1), "VisibilityTimeout": "0"}
     )["QueueUrl"]
     asyncio.run(fill(fresh.port, live, 50))
     while receive(client, live):
@@ -126,14 +124,17 @@ def test_a_move_task_goes_on_after_a_kill(fresh):
     client.set_queue_attributes(QueueUrl=live, Attributes={"VisibilityTimeout": "30"})
     source = arn_of(client, dead)
     client.start_message_move_task(SourceArn=source, MaxNumberOfMessagesPerSecond=5)
+    time.sleep(attempt / 1000)
     fresh.kill()
     fresh.start()
-    for _ in range(30):
-        (task,) = client.list_message_move_tasks(SourceArn=source)["Results"]
-        if task["Status"] != "RUNNING":
-            break
+
+    def finished():
         fresh.advance("1s")
-        time.sleep(0.05)
-    assert task["Status"] == "COMPLETED", task
+        (task,) = client.list_message_move_tasks(SourceArn=source)["Results"]
+        return task["Status"] != "RUNNING" and task
+
+    task = eventually(finished, limit=30)
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 50)
+    assert depth(client, dead) == (0, 0, 0), "a completed task leaves nothing behind"
     found = asyncio.run(receive_all(fresh.port, live))
     assert sorted(bodies(found)) == sorted(f"m{n}" for n in range(50))
