@@ -111,7 +111,7 @@ def test_a_deletion_and_a_purge_outlive_a_kill(fresh):
         client.create_queue(QueueName="gone")
 
 
-@pytest.mark.parametrize("attempt", range(6))
+@pytest.mark.parametrize("attempt", range(10))
 def test_a_move_task_goes_on_after_a_kill_at_its_start(fresh, attempt):
     client = fresh.client()
     dead = client.create_queue(QueueName="dead")["QueueUrl"]
