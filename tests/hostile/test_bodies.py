@@ -9,7 +9,7 @@ from harness.raw import JSON10, call_json, exchange, send, send_signed
 
 # Words that only the inside knows: paths, Rust, libraries.
 INSIDE = re.compile(
-    r"/(work|home|root|tmp|usr|src)/|\.rs\b|panick|unwrap|serde|hyper|tokio|fjall|RUST|backtrace|0x[0-9a-f]{6,}"
+    r"/(home|root|tmp|usr|var|crates|src)/|\.rs\b|panick|unwrap|serde|hyper|tokio|fjall|RUST|backtrace|0x[0-9a-f]{6,}"
 )
 
 
