@@ -168,7 +168,6 @@ impl Sequencer {
             self.group.write(purge.key(), Some(purge.encode()), version);
         }
         self.purges = Arc::new(self.purges.iter().cloned().chain(new).collect());
-        self.shared.sweeper.wake();
     }
 
     /// Removes swept rows, except those written anew since they were seen.
@@ -239,6 +238,10 @@ impl Sequencer {
         let snapshot = self.shared.disk.database.snapshot();
         self.shared.show(Visible { version, snapshot, purges: Arc::clone(&self.purges) });
         self.shared.watchers.wake(&self.group, version);
+        if !self.group.ranges().is_empty() {
+            // Not before the purges can be seen: the sweeper would find none, and sleep.
+            self.shared.sweeper.wake();
+        }
     }
 
     /// The disk failed: tells everybody, then stops the process.

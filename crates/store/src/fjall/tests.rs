@@ -133,6 +133,27 @@ fn a_purge_goes_on_after_a_restart() {
 }
 
 #[test]
+fn a_lone_purge_is_swept() {
+    let (store, _dir) = open();
+    commit(&store, |b| {
+        for n in 0..1_000 {
+            b.put(format!("p/{n:03}"), "value");
+        }
+    })
+    .unwrap();
+    commit(&store, |b| {
+        b.delete_range(KeyRange::prefix("p/"));
+    })
+    .unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while store.stats().sweeping_ranges > 0 {
+        assert!(std::time::Instant::now() < deadline, "nobody has to remove another range for it");
+        std::thread::yield_now();
+    }
+    assert_eq!(count(&store, "p/"), 0);
+}
+
+#[test]
 fn concurrent_commits_share_a_sync() {
     let (store, _dir) = open();
     let before = store.stats();
