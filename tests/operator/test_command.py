@@ -29,13 +29,13 @@ def test_the_version_is_told():
 
 def test_env_points_a_shell_at_the_server(fresh):
     exports = fresh.moln("env").stdout
-    script = f'{exports}\nprintf \'%s|%s|%s|%s\' "$AWS_ENDPOINT_URL" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_DEFAULT_REGION"'
+    script = f'{exports}\nprintf \'%s|%s|%s|%s|%s\' "$AWS_ENDPOINT_URL" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_DEFAULT_REGION" "$AWS_REGION"'
     shell = subprocess.run(
         ["sh", "-euc", script], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, check=True
     )
-    endpoint, key, secret, region = shell.stdout.split("|")
+    endpoint, key, secret, region, region_of_sdks = shell.stdout.split("|")
     assert endpoint.startswith("http://")
-    assert key and secret and region == "us-east-1"
+    assert key and secret and region == region_of_sdks == "us-east-1"
 
 
 @pytest.mark.parametrize(

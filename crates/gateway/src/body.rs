@@ -77,6 +77,9 @@ pub struct Budget {
     used: AtomicUsize,
 }
 
+/// Room that a body in pieces begins with at most, in bytes.
+const FIRST_ROOM: usize = 64 << 10;
+
 /// Bodies up to this many bytes are not counted: most requests cost the budget nothing.
 const SMALL: usize = 8 << 10;
 
@@ -142,13 +145,14 @@ where
         drain(body, limit as u64).await;
         return Err(BodyError::TooLarge);
     }
-    share.grow(usize::try_from(announced.lower()).unwrap_or(limit))?;
     let Some(first) = piece(&mut body, pace.silence).await? else { return Ok(Bytes::new()) };
     if first.len() <= limit && body.is_end_stream() {
+        share.grow(first.len())?;
         return Ok(first);
     }
     let started = Instant::now();
-    let expected = usize::try_from(announced.lower()).unwrap_or(limit).min(1 << 20);
+    // What is announced costs a client nothing: only what arrives makes room, and counts.
+    let expected = usize::try_from(announced.lower()).unwrap_or(limit).min(FIRST_ROOM);
     let mut whole = BytesMut::with_capacity(expected.max(first.len() * 2).min(limit));
     let mut next = Some(first);
     while let Some(bytes) = next {
@@ -156,8 +160,8 @@ where
             drain(body, limit as u64).await;
             return Err(BodyError::TooLarge);
         }
-        share.grow(whole.len() + bytes.len())?;
         whole.extend_from_slice(&bytes);
+        share.grow(whole.capacity())?;
         let allowed = Duration::from_secs(whole.len() as u64 / pace.bytes_per_second.max(1));
         if started.elapsed() > pace.silence + allowed {
             return Err(BodyError::TooSlow);
@@ -208,6 +212,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+
     use super::*;
 
     static PLENTY: Budget = Budget::new(1 << 20);
@@ -227,6 +233,41 @@ mod tests {
         drop(one);
         assert!(collect(body(2 * SMALL), 1 << 20, PACE, &mut two).await.is_ok());
         drop((two, three));
+        assert_eq!(budget.used.load(Relaxed), 0);
+    }
+
+    /// A body that says how long it will be.
+    struct Announced(u64, Body);
+
+    impl HttpBody for Announced {
+        type Data = Bytes;
+        type Error = std::io::Error;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            Pin::new(&mut self.1).poll_frame(cx)
+        }
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_promise_takes_no_memory() {
+        let budget = Budget::new(128 * SMALL);
+        let (tx, rx) = mpsc::channel(1);
+        tx.try_send(Ok(Bytes::from_static(b"x"))).unwrap();
+        let mut share = budget.share();
+        let mut waiting =
+            Box::pin(collect(Announced(100 * SMALL as u64, Body::Stream(rx)), 1 << 20, PACE, &mut share));
+        assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await.is_pending());
+        let others = Body::Whole(Bytes::from(vec![b'x'; 100 * SMALL]));
+        assert!(collect(others, 1 << 20, PACE, &mut budget.share()).await.is_ok());
+        tx.try_send(Ok(Bytes::from(vec![b'x'; 100 * SMALL]))).unwrap();
+        drop(tx);
+        assert!(waiting.await.is_ok());
+        drop(share);
         assert_eq!(budget.used.load(Relaxed), 0);
     }
 

@@ -197,8 +197,10 @@ impl Gateway {
         let addressed = self.router.service(head, authority, signed);
         let model =
             addressed.service.and_then(|number| self.router.get(number)).map(|service| service.model());
-        let refuse = |protocol, error: &ApiError| {
-            (whole(wire::error_response(protocol, model, error, request_id)), None)
+        let is_admin = addressed.service.is_none() && Admin::owns(head.uri.path());
+        let refuse = |protocol, error: &ApiError| match is_admin {
+            true => (Admin::refuse(error), None),
+            false => (whole(wire::error_response(protocol, model, error, request_id)), None),
         };
 
         let closing = |mut outcome: Outcome| {
@@ -207,7 +209,6 @@ impl Gateway {
         };
 
         let now = self.clock.now();
-        let is_admin = addressed.service.is_none() && Admin::owns(head.uri.path());
         if is_admin && Admin::is_open(head) {
             let detailed = peer.access == Access::Development;
             return (self.admin.answer(head, &Bytes::new(), now, detailed).await, None);

@@ -11,7 +11,8 @@ const EXAMPLES: &str = "\
 Examples:
   moln serve                          answer on http://127.0.0.1:4566, data in ~/.local/share/moln
   eval \"$(moln env)\"                  point the AWS CLI and SDKs of this shell at it
-  aws sqs create-queue --queue-name q then use them as ever
+  aws --endpoint-url $AWS_ENDPOINT_URL sqs create-queue --queue-name orders
+                                      (only version 1 of the AWS CLI needs --endpoint-url)
   moln clock advance 15m              let fifteen minutes pass at once
   moln backup state.moln              save everything while it runs
 

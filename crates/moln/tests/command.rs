@@ -164,3 +164,27 @@ fn nobody_answering_is_said_with_what_to_do() {
     assert_eq!(lost.status.code(), Some(3), "{said}");
     assert!(said.contains("127.0.0.1:9") && said.contains("moln serve"), "{said}");
 }
+
+#[test]
+fn what_is_told_to_a_newcomer_works_with_every_client() {
+    // Version 1 of the AWS CLI would call AWS itself without it; the SDK for JavaScript reads AWS_REGION only.
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    assert!(help.contains("aws --endpoint-url $AWS_ENDPOINT_URL sqs"), "{help}");
+    let exports = String::from_utf8(run(&["env", "--region", "eu-north-1"]).stdout).unwrap();
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+        assert!(exports.lines().any(|line| line == format!("export {name}=eu-north-1")), "{exports}");
+    }
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let scratch = Scratch::new("refusal");
+    let mut command =
+        moln(&["serve", "--auth", "required", "--data", &scratch.path("data"), "--listen", "127.0.0.1:0"]);
+    command.env("MOLN_ACCESS_KEY_ID", "AKIDROOT").env("MOLN_SECRET_ACCESS_KEY", "longsecret");
+    let server = Server::start(command);
+    let refused = run(&["clock", "show", "--endpoint", &format!("http://{}", server.address)]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("missing Authentication Token"), "{said}");
+}

@@ -103,6 +103,12 @@ impl Admin {
         }
     }
 
+    /// An error in the admin API's own form: JSON with `code` and `message`.
+    pub(crate) fn refuse(error: &ApiError) -> Response<Body> {
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        json_response(status, &json!({ "code": error.code, "message": error.message }))
+    }
+
     fn health(&self, detailed: bool) -> Response<Body> {
         let stopping = self.control.stopping();
         let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
@@ -132,7 +138,7 @@ impl Admin {
         };
         match self.control.advance(by).await {
             Ok(_) => self.clock(),
-            Err(error) => fail_with(&error),
+            Err(error) => Self::refuse(&error),
         }
     }
 
@@ -144,7 +150,7 @@ impl Admin {
                 response.headers_mut().insert(header::CONTENT_TYPE, kind);
                 response
             }
-            Err(error) => fail_with(&error),
+            Err(error) => Self::refuse(&error),
         }
     }
 
@@ -161,8 +167,8 @@ impl Admin {
     }
 }
 
-/// `2015-08-30T12:36:00Z`
-fn iso(at: Timestamp) -> String {
+/// A moment as people write it: `2015-08-30T12:36:00Z`.
+pub fn iso(at: Timestamp) -> String {
     let compact = amz_date(at);
     let part = |from: usize, to: usize| compact.get(from..to).unwrap_or_default();
     format!("{}-{}-{}T{}:{}:{}Z", part(0, 4), part(4, 6), part(6, 8), part(9, 11), part(11, 13), part(13, 15))
@@ -177,9 +183,4 @@ fn json_response(status: StatusCode, value: &Value) -> Response<Body> {
 
 fn fail(status: StatusCode, message: &str) -> Response<Body> {
     json_response(status, &json!({ "message": message }))
-}
-
-fn fail_with(error: &ApiError) -> Response<Body> {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    json_response(status, &json!({ "code": error.code, "message": error.message }))
 }

@@ -146,7 +146,7 @@ fn clock() -> Finding {
             "Set it: signatures are refused when it is off by 15 minutes.",
         );
     }
-    Fine(format!("{} UTC", moln_gateway::sigv4::amz_date(now)))
+    Fine(moln_gateway::admin::iso(now))
 }
 
 fn open_files() -> Finding {

@@ -19,7 +19,10 @@ pub(super) fn run(options: &Env) -> Result<ExitCode, Failure> {
         ("AWS_ENDPOINT_URL", options.endpoint.as_str()),
         ("AWS_ACCESS_KEY_ID", key),
         ("AWS_SECRET_ACCESS_KEY", "test"),
+        // boto3 and version 1 of the AWS CLI read this one,
         ("AWS_DEFAULT_REGION", options.region.as_str()),
+        // the SDKs for JavaScript, Go, Java and version 2 of the AWS CLI that one.
+        ("AWS_REGION", options.region.as_str()),
     ] {
         say(&line(options.shell, name, value));
     }
