@@ -276,6 +276,39 @@ async fn another_account_s_queue_needs_its_policy() {
 }
 
 #[tokio::test]
+async fn a_policy_gives_no_more_than_it_says() {
+    let mut world = World::new();
+    let url = world.create("q", &[]).await;
+    let owner = world.ctx.clone();
+    let allow = r#"{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":"arn:aws:sqs:*:q"}"#;
+    let elsewhere = r#"{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":"arn:aws:sqs:*:other"}"#;
+    let others = r#"{"Effect":"Deny","NotPrincipal":{"AWS":"222222222222"},"Action":"sqs:*","Resource":"*"}"#;
+    let sends = r#"{"Effect":"Deny","Principal":"*","Action":"sqs:*Message","Resource":"*"}"#;
+    let not_this = r#"{"Effect":"Allow","Principal":"*","NotAction":"sqs:ReceiveMessage","Resource":"*"}"#;
+    for (statements, yes) in [
+        (allow.to_owned(), true),
+        (elsewhere.to_owned(), false),
+        (format!("{allow},{others}"), false),
+        (format!("{allow},{sends}"), false),
+        (not_this.to_owned(), false),
+    ] {
+        world.ctx = owner.clone();
+        world.set(&url, &[("Policy", &format!(r#"{{"Statement":[{statements}]}}"#))]).await.unwrap();
+        world.ctx.account = "111111111111".into();
+        assert_eq!(world.send_with(&url, "x", |_| ()).await.is_ok(), yes, "{statements}");
+    }
+    world.ctx = owner.clone();
+    world.set(&url, &[("Policy", &format!(r#"{{"Statement":{allow}}}"#))]).await.unwrap();
+    world.ctx.account = "111111111111".into();
+    let delete = DeleteQueueRequest { queue_url: url.clone() };
+    let refused = world.sqs.delete_queue(&world.ctx, delete).await.unwrap_err();
+    assert_eq!(refused.code, "AccessDenied", "that is the owner's alone");
+    assert_eq!(world.set(&url, &[("DelaySeconds", "1")]).await.unwrap_err().code, "AccessDenied");
+    let tag = TagQueueRequest { queue_url: url.clone(), tags: map(&[("a", "b")]) };
+    assert_eq!(world.sqs.tag_queue(&world.ctx, tag).await.unwrap_err().code, "AccessDenied");
+}
+
+#[tokio::test]
 async fn tags_have_their_limits() {
     let world = World::new();
     let url = world.create("q", &[]).await;

@@ -1,22 +1,45 @@
 //! Another account's access to a queue: only as far as the queue's policy says. (The caller's own account is the front
-//! door's to judge.) Statements with conditions or denials are not read in the caller's favour.
+//! door's to judge.) What is not read here (conditions, the negated members) never counts in the caller's favour.
 
 use moln_kernel::{ApiError, Context, Principal};
 use serde_json::Value;
 
 use crate::{errors, live::Queue};
 
+/// What no policy gives another account: the operations AWS says cross-account permissions do not apply to.
+const OWNER_ONLY: &[&str] = &[
+    "AddPermission",
+    "DeleteQueue",
+    "ListQueueTags",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
+];
+
 /// Refuses what the queue's policy does not allow the caller's account.
 pub(crate) fn allow(ctx: &Context, queue: &Queue, action: &str) -> Result<(), ApiError> {
+    if OWNER_ONLY.contains(&action) {
+        return Err(errors::access_denied(action));
+    }
     let meta = queue.meta();
     let policy = meta.row.attributes.get("Policy").and_then(|text| serde_json::from_str::<Value>(text).ok());
     let allowed = policy.is_some_and(|policy| {
         let statements = many(policy.get("Statement"));
-        let concerns =
-            |statement: &&Value| principal_matches(ctx, statement) && action_matches(action, statement);
-        let denied = statements.iter().copied().filter(concerns).any(|s| is(s, "Effect", "Deny"));
-        let granted = |s: &Value| is(s, "Effect", "Allow") && s.get("Condition").is_none();
-        !denied && statements.iter().copied().filter(concerns).any(granted)
+        // `unread`: what a member counts as that says to whom or what the statement does not apply.
+        let concerns = |statement: &Value, unread: bool| {
+            let part = |negated: &str, matches: bool| match statement.get(negated) {
+                Some(_) => unread,
+                None => matches,
+            };
+            part("NotPrincipal", principal_matches(ctx, statement))
+                && part("NotAction", action_matches(action, statement))
+                && part("NotResource", resource_matches(&queue.arn, statement))
+        };
+        let denies = |s: &Value| is(s, "Effect", "Deny") && concerns(s, true);
+        let grants =
+            |s: &Value| is(s, "Effect", "Allow") && s.get("Condition").is_none() && concerns(s, false);
+        !statements.iter().any(|s| denies(s)) && statements.iter().any(|s| grants(s))
     });
     if allowed { Ok(()) } else { Err(errors::access_denied(action)) }
 }
@@ -52,15 +75,61 @@ fn principal_matches(ctx: &Context, statement: &Value) -> bool {
 }
 
 fn action_matches(action: &str, statement: &Value) -> bool {
-    many(statement.get("Action")).into_iter().filter_map(Value::as_str).any(|pattern| {
-        let pattern = pattern.to_ascii_lowercase();
-        let Some(name) = pattern.strip_prefix("sqs:").or((pattern == "*").then_some("*")) else {
-            return false;
-        };
-        let action = action.to_ascii_lowercase();
-        match name.strip_suffix('*') {
-            Some(prefix) => action.starts_with(prefix),
-            None => action == name,
+    let action = format!("sqs:{}", action.to_ascii_lowercase());
+    many(statement.get("Action"))
+        .into_iter()
+        .filter_map(Value::as_str)
+        .any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
+}
+
+/// A statement without resources is about the queue it belongs to.
+fn resource_matches(arn: &str, statement: &Value) -> bool {
+    let patterns = many(statement.get("Resource"));
+    patterns.is_empty() || patterns.into_iter().filter_map(Value::as_str).any(|pattern| matches(pattern, arn))
+}
+
+/// Whether a text is what a pattern with `*` and `?` says. At worst as many steps as the product of their lengths.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while let Some(letter) = text.get(t) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(wanted) if *wanted == b'?' || wanted == letter => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                // The last star stands for one more letter.
+                let Some((at, from)) = star else { return false };
+                star = Some((at, from + 1));
+                (p, t) = (at + 1, from + 1);
+            }
         }
-    })
+    }
+    pattern.iter().skip(p).all(|letter| *letter == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_read() {
+        for (pattern, text, yes) in [
+            ("*", "sqs:sendmessage", true),
+            ("sqs:*", "sqs:sendmessage", true),
+            ("sqs:*message", "sqs:sendmessage", true),
+            ("sqs:s?nd*", "sqs:sendmessage", true),
+            ("sqs:send", "sqs:sendmessage", false),
+            ("sqs:*x", "sqs:sendmessage", false),
+            ("", "a", false),
+            ("a*b*c", "aXbXbYc", true),
+        ] {
+            assert_eq!(matches(pattern, text), yes, "{pattern} {text}");
+        }
+    }
 }

@@ -257,7 +257,13 @@ impl Queues {
             self.core.store.submit(batch)
         };
         self.core.tasks.forget(queue.id);
-        self.core.durable(Some(pending)).await?;
+        if let Err(error) = self.core.durable(Some(pending)).await {
+            // Nothing was written: the queue is there still, in the store and for its clients.
+            queue.lock().deleted = false;
+            queue.reload();
+            self.core.add(queue);
+            return Err(error);
+        }
         self.core.changed();
         Ok(())
     }
@@ -272,7 +278,7 @@ impl Queues {
             }
             inner.purged = Some(now);
         }
-        queue
+        let purged = queue
             .commit(&self.core, |live, _, batch| {
                 live.state.clear();
                 live.deduplication.clear();
@@ -281,6 +287,11 @@ impl Queues {
                     batch.delete_range(range);
                 }
             })
-            .await
+            .await;
+        if purged.is_err() {
+            // It did not happen: the client may try again at once.
+            queue.lock().purged = None;
+        }
+        purged
     }
 }
