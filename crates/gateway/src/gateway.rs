@@ -198,9 +198,11 @@ impl Gateway {
         let model =
             addressed.service.and_then(|number| self.router.get(number)).map(|service| service.model());
         let is_admin = addressed.service.is_none() && Admin::owns(head.uri.path());
-        let refuse = |protocol, error: &ApiError| match is_admin {
-            true => (Admin::refuse(error), None),
-            false => (whole(wire::error_response(protocol, model, error, request_id)), None),
+        let refuse = |protocol, error: &ApiError| {
+            if is_admin {
+                return (Admin::refuse(error), None);
+            }
+            (whole(wire::error_response(protocol, model, error, request_id)), None)
         };
 
         let closing = |mut outcome: Outcome| {
