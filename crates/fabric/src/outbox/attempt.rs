@@ -22,14 +22,14 @@ pub(super) enum Decision {
 }
 
 /// Where a delivery stands after the attempt's commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// Arrived, or was given up: its row is gone. `failed`: the target is not well.
     Through { failed: bool },
     /// In its place again, not before a moment (ordered deliveries).
     Stays { until: Timestamp },
-    /// Among the failed ones, due at a moment.
-    Moved { due: Timestamp },
+    /// Among the failed ones, in this row, due at a moment.
+    Moved { row: Bytes, due: Timestamp },
 }
 
 pub(super) struct Attempt {
@@ -115,8 +115,9 @@ impl Attempt {
             batch.put(self.row.clone(), value);
             return Some(End::Stays { until: at });
         }
-        batch.put(keys::failed_row(&self.row, at)?, value);
-        Some(End::Moved { due: at })
+        let row = keys::failed_row(&self.row, at)?;
+        batch.put(row.clone(), value);
+        Some(End::Moved { row, due: at })
     }
 
     fn give_up(&self, failure: &Failure, now: Timestamp, batch: &mut Batch) {

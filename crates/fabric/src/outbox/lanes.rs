@@ -96,6 +96,11 @@ impl Lanes {
         self.list(id);
     }
 
+    /// Whether a row waits or is under way.
+    pub(super) fn knows(&self, id: LaneId, row: &Bytes) -> bool {
+        self.known.get(&id).is_some_and(|lane| lane.queue.contains(row) || lane.running.contains(row))
+    }
+
     /// Lanes that should be read on, and from where.
     pub(super) fn hungry(&self) -> Vec<(LaneId, Bytes)> {
         let low = self.spilled.iter().filter_map(|id| {

@@ -243,9 +243,17 @@ impl Shard {
         match end? {
             End::Through { failed } => self.lanes.finish(lane, &row, Some(failed)),
             End::Stays { until } => self.lanes.pause(lane, &row, until, Some(true)),
-            End::Moved { due } => {
+            End::Moved { row: moved, due } => {
                 self.lanes.finish(lane, &row, Some(true));
-                self.next_failed = Some(self.next_failed.map_or(due, |next| next.min(due)));
+                if moved < self.failed.start {
+                    // Its commit took until after it was due, and others that were due have been read meanwhile: it
+                    // may have been among them, or not have been visible yet. Nobody would look there again.
+                    if !self.lanes.knows(lane, &moved) {
+                        self.lanes.retry(lane, moved);
+                    }
+                } else {
+                    self.next_failed = Some(self.next_failed.map_or(due, |next| next.min(due)));
+                }
             }
         }
         Ok(())
