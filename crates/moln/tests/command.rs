@@ -4,6 +4,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -114,6 +115,10 @@ fn a_backup_is_taken_while_it_runs_and_fills_an_empty_directory_only() {
     let endpoint = format!("http://{}", server.address);
     let saved = run(&["backup", &file, "--endpoint", &endpoint]);
     assert!(saved.status.success(), "{saved:?}");
+    for private in [&data, &file] {
+        let mode = std::fs::metadata(private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{private}: {mode:o} lets others read messages");
+    }
     let refused = run(&["restore", &file, "--data", &data]);
     assert_eq!(refused.status.code(), Some(1), "a directory that is in use: {refused:?}");
     drop(server);

@@ -19,6 +19,8 @@ use crate::{
 
 /// Runs a command.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    // Data and backups hold everybody's messages: what is made here is for this user alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match cli.command {
         Command::Serve(options) => serve::run(*options),
         Command::Env(options) => env::run(&options),
