@@ -15,7 +15,9 @@ use moln_gateway::{
     route::{Registration, Router},
     sigv4::Verifier,
 };
-use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp};
+use moln_kernel::{
+    AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture,
+};
 use moln_sqs::Queues;
 use moln_store::{
     FjallStore, Options, Store, StoreError,
@@ -132,6 +134,10 @@ struct Visibility(Arc<Queues>);
 impl DueSource for Visibility {
     fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
         self.0.next_due().filter(|due| *due > after)
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.settled())
     }
 }
 

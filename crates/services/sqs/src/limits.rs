@@ -81,6 +81,10 @@ pub const CURSOR_EVERY: u32 = 256;
 pub const WINDOW_MESSAGES: usize = 4_096;
 /// Bytes of the bodies in a window (of either kind of queue): what a queue may cost in memory, at most.
 pub const WINDOW_BYTES: usize = 2 << 20;
+/// Bytes of bodies in the windows of all queues together; what is beyond is read from the store when its turn comes.
+pub const ALL_WINDOW_BYTES: usize = 256 << 20;
+/// Bytes that a window may always have, even when the others use all there is.
+pub const WINDOW_FLOOR_BYTES: usize = 16 << 10;
 /// The window is filled again in the background when it falls below this many messages.
 pub const WINDOW_LOW: usize = 2_048;
 /// Rows read in one go when a window is filled.

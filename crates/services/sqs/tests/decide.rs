@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use moln_sqs::{
     limits::IN_FLIGHT,
-    queue::{Ask, Changed, Counts, Deleted, Fifo, Incoming, Standard, State},
+    queue::{Ask, Changed, Counts, Deleted, Fifo, Incoming, Share, Standard, State},
     receipt::Receipt,
     tables::{Hidden, Message},
 };
@@ -31,11 +31,11 @@ fn incoming(now: u64, delay: u64, group: Option<&str>) -> Incoming {
 }
 
 fn standard() -> State {
-    State::Standard(Standard::restore(QUEUE, 0, 0, std::iter::empty()))
+    State::Standard(Standard::restore(QUEUE, 0, 0, std::iter::empty(), Share::default()))
 }
 
 fn fifo() -> State {
-    State::Fifo(Fifo::restore(QUEUE, 0, 0, std::iter::empty()))
+    State::Fifo(Fifo::restore(QUEUE, 0, 0, std::iter::empty(), Share::default()))
 }
 
 fn ask(now: u64, max: usize, visibility: u64) -> Ask {
@@ -161,7 +161,7 @@ fn a_fifo_group_goes_as_far_as_its_first_hidden_message() {
 #[test]
 fn rows_tell_the_state_again() {
     let hidden = [(1, Hidden::new(140, 1, 100)), (3, Hidden::new(150, 0, 0)), (2, Hidden::new(90, 4, 80))];
-    let mut state = State::Standard(Standard::restore(QUEUE, 2, 5, hidden.into_iter()));
+    let mut state = State::Standard(Standard::restore(QUEUE, 2, 5, hidden.into_iter(), Share::default()));
     state.advance(100);
     assert_eq!(state.counts(), Counts { visible: 1, in_flight: 1, delayed: 1 });
     let gap = state.gap().unwrap();

@@ -79,6 +79,45 @@ async fn delays_and_timeouts_that_pass_wake() {
 }
 
 #[tokio::test]
+async fn the_clock_goes_on_when_those_it_woke_are_answered() {
+    let world = Arc::new(World::new());
+    let url = world.create("q", &[("VisibilityTimeout", "5")]).await;
+    world.send(&url, "x").await;
+    world.receive(&url, 1).await;
+    let waiting = [wait(&world, &url, 20), wait(&world, &url, 20)];
+    settle().await;
+    world.sqs.settled().await;
+    assert!(!waiting[0].is_finished(), "nobody can be served");
+    for woken in [0, 1] {
+        world.advance(5);
+        world.sqs.settled().await;
+        // The message was handed out at this moment, or the next step would be too late for it.
+        assert_eq!(world.counts(&url).await, (0, 1, 0));
+        yield_now().await;
+        assert!(waiting[woken].is_finished(), "{woken}");
+    }
+}
+
+#[tokio::test]
+async fn the_clock_waits_for_those_whose_wait_is_over_and_not_for_those_that_went_away() {
+    let world = Arc::new(World::new());
+    let url = world.create("q", &[]).await;
+    let (short, gone) = (wait(&world, &url, 3), wait(&world, &url, 20));
+    settle().await;
+    assert_eq!(world.sqs.next_due(), Some(moln_kernel::Timestamp(support::START + 3_000)));
+    world.advance(3);
+    world.sqs.settled().await;
+    yield_now().await;
+    assert!(short.is_finished());
+    gone.abort();
+    let _ = gone.await;
+    world.advance(20);
+    world.send(&url, "x").await;
+    world.sqs.settled().await;
+    assert_eq!(world.counts(&url).await, (1, 0, 0));
+}
+
+#[tokio::test]
 async fn a_deleted_message_frees_its_group_for_one_that_waits() {
     let world = Arc::new(World::new());
     let url = world.create("q.fifo", &[("FifoQueue", "true"), ("ContentBasedDeduplication", "true")]).await;

@@ -12,7 +12,7 @@ use super::{
     refill::{Fetched, rows_for},
 };
 use crate::{
-    queue::{Fifo, Standard, State, deduplication::Deduplication},
+    queue::{Fifo, Share, Standard, State, deduplication::Deduplication},
     tables::{Hidden, keys},
 };
 
@@ -46,19 +46,22 @@ impl Queue {
             .await
             .map_err(|_| ApiError::internal("The service is stopping."))?
             .map_err(|error| unread(&error))?;
+        let epoch;
         {
             let mut inner = self.lock();
+            if inner.deleted {
+                return Ok(());
+            }
+            epoch = found.live.epoch;
             inner.live = Some(found.live);
             inner.unsettled = false;
-            if found.rest.is_none() {
-                self.counted.send_replace(true);
-            }
+            self.counted.send_replace(found.rest.is_none());
             self.after(core, inner);
         }
         if let Some(rest) = found.rest {
             let queue = Arc::clone(self);
             let (counted, snapshot) = (found.counted, found.snapshot);
-            tokio::task::spawn_blocking(move || queue.count_rest(&*snapshot, rest, counted));
+            tokio::task::spawn_blocking(move || queue.count_rest(&*snapshot, rest, counted, epoch));
         }
         Ok(())
     }
@@ -90,9 +93,15 @@ impl Queue {
         // Behind the cursor, too, are delayed messages and some that were received: not to be counted as fresh.
         let delayed = hidden.iter().filter(|(stamp, _)| *stamp > cursor).count() as u64;
         let mut state = if self.fifo {
-            State::Fifo(Fifo::restore(self.id, cursor, last, hidden.into_iter()))
+            State::Fifo(Fifo::restore(self.id, cursor, last, hidden.into_iter(), Share::of(&core.bodies)))
         } else {
-            State::Standard(Standard::restore(self.id, cursor, last, hidden.into_iter()))
+            State::Standard(Standard::restore(
+                self.id,
+                cursor,
+                last,
+                hidden.into_iter(),
+                Share::of(&core.bodies),
+            ))
         };
         let first = Scan { limit: 1, keys_only: true, ..Scan::default() };
         let seen = !snapshot.scan(&keys::all_seen(self.id), first)?.rows.is_empty();
@@ -115,6 +124,7 @@ impl Queue {
             live: Live {
                 state,
                 deduplication: Deduplication::new(self.id, now, seen),
+                epoch: core.store.stamp(),
                 counting: rest.is_some(),
             },
             counted,
@@ -123,7 +133,7 @@ impl Queue {
         })
     }
 
-    fn count_rest(&self, snapshot: &dyn Snapshot, rest: KeyRange, mut counted: u64) {
+    fn count_rest(&self, snapshot: &dyn Snapshot, rest: KeyRange, mut counted: u64, epoch: u64) {
         let mut range = Some(rest);
         while let Some(next) = range {
             match snapshot
@@ -140,7 +150,8 @@ impl Queue {
             }
         }
         let mut inner = self.lock();
-        if let Some(live) = &mut inner.live {
+        // Memory that was read anew meanwhile is counted anew, too.
+        if let Some(live) = inner.live.as_mut().filter(|live| live.epoch == epoch) {
             if std::mem::take(&mut live.counting) {
                 add(&mut live.state, counted);
             }

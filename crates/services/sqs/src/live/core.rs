@@ -12,12 +12,16 @@ use std::{
 use hashbrown::{Equivalent, HashMap};
 use moln_kernel::{ApiError, SharedClock, Timestamp, ids, pagination::Pagination};
 use moln_store::{Batch, CommitError, Pending, Scan, Snapshot, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{
+    oneshot::{self, error::TryRecvError},
+    watch,
+};
 
 use super::{Queue, tasks::Tasks};
 use crate::{
     errors,
-    limits::QUIET_MS,
+    limits::{ALL_WINDOW_BYTES, QUIET_MS},
+    queue::Pool,
     receipt::Receipts,
     tables::{QueueRow, keys},
 };
@@ -77,6 +81,8 @@ pub(crate) struct Core {
     pub(crate) closing: watch::Sender<bool>,
     /// Changes of queues and move tasks: wakes the background.
     pub(crate) changes: watch::Sender<u64>,
+    /// Bodies in memory.
+    pub(crate) bodies: Arc<Pool>,
     /// The moment retention sleeps until, milliseconds since the epoch.
     pub(crate) sweeping_at: AtomicU64,
     /// Receives that found their queue's window empty and waited for the store.
@@ -99,6 +105,7 @@ impl Core {
             deleted: RwLock::default(),
             closing: watch::Sender::new(false),
             changes: watch::Sender::new(0),
+            bodies: Pool::new(ALL_WINDOW_BYTES),
             sweeping_at: AtomicU64::new(u64::MAX),
             starved: AtomicU64::new(0),
             store,
@@ -199,6 +206,23 @@ impl Core {
         });
         found.sort_by(|a, b| a.address.name.cmp(&b.address.name));
         found
+    }
+
+    /// Submits; whether it was refused at once. Then memory that has changed already must be forgotten, before anyone
+    /// sees what was never written.
+    pub(crate) fn submit(&self, batch: Batch) -> (Pending, bool) {
+        let mut pending = self.store.submit(batch);
+        match pending.0.try_recv() {
+            Err(TryRecvError::Empty) => (pending, false),
+            Ok(result) => {
+                let refused = result.is_err();
+                let (done, known) = oneshot::channel();
+                // Its receiver is right here.
+                let _ = done.send(result);
+                (Pending(known), refused)
+            }
+            Err(TryRecvError::Closed) => (Pending(oneshot::channel().1), true),
+        }
     }
 
     /// Waits until a commit is durable.

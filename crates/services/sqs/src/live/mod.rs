@@ -9,8 +9,10 @@ pub(crate) mod redrive;
 pub(crate) mod refill;
 pub(crate) mod retention;
 pub(crate) mod send;
+pub(crate) mod settling;
 pub(crate) mod tasks;
 pub(crate) mod timer;
+pub(crate) mod transfer;
 
 pub(crate) use core::Core;
 pub(crate) use queue::{Live, Queue};

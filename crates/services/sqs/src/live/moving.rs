@@ -1,22 +1,21 @@
-//! The background job that moves messages out of dead-letter queues: received there, written to their destination and
-//! removed in one commit, counted in the same one. It goes on where it was after a restart.
+//! The background job that moves messages out of dead-letter queues: written to their destination, removed and
+//! counted in one commit. Nothing is hidden on the way, so that after a restart it goes on exactly where it was.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use moln_fabric::{Worker, WorkerError, WorkerState};
 use moln_kernel::{ApiError, Timestamp, clock::BoxFuture};
+use moln_store::Batch;
 use tokio::sync::watch;
 
-use super::{Core, Queue, receive::Delivery, receive::Request, tasks::TaskKey};
+use super::{Core, Live, Queue, tasks::TaskKey, transfer::Leaving};
 use crate::{
     ids,
     limits::{INLINE_BYTES, MOVE_TASK_MS},
     queue::Incoming,
-    tables::{Message, Status, Task, keys, message},
+    tables::{Message, Status, Task, message},
 };
 
-/// A message being moved is hidden this long, in milliseconds: when the process dies it comes back after that.
-const HIDDEN_MS: u64 = 60_000;
 /// Messages taken at once.
 const TAKE: u64 = 10;
 /// Why a task fails whose destination is gone.
@@ -96,41 +95,37 @@ impl Moving {
             }
             *from += most * 1_000 / rate;
         }
-        let request = Request {
-            max: usize::try_from(most).unwrap_or(1),
-            wait: std::time::Duration::ZERO,
-            visibility_ms: HIDDEN_MS,
-            attempt: None,
-        };
-        let taken = source.receive(&self.core, &request).await?;
-        if taken.is_empty() {
+        let taken = source.take_away(&self.core, usize::try_from(most).unwrap_or(1)).await?;
+        if taken.messages.is_empty() {
             return Ok(Piece::Ended(Status::Completed, None));
         }
-        self.carry(key, task, &source, &taken).await
+        let piece = self.carry(key, task, &source, &taken).await;
+        if !matches!(piece, Ok(Piece::Moved)) {
+            // Not moved, or not all of them: the store still has the rest here.
+            source.reload();
+        }
+        piece
     }
 
-    /// Writes messages to where they belong. What cannot be moved becomes visible again.
+    /// Writes messages to where they belong.
     async fn carry(
         &self,
         key: TaskKey,
         task: &Task,
         source: &Arc<Queue>,
-        taken: &[Delivery],
+        taken: &Leaving,
     ) -> Result<Piece, ApiError> {
         let now = self.core.clock.now().millis();
-        let mut loads = Vec::with_capacity(taken.len());
-        for delivery in taken {
-            let Some(stored) = Message::decode(&delivery.row) else { continue };
+        let rows = source.rows_of(&self.core, taken).await?;
+        let mut loads = Vec::with_capacity(rows.len());
+        for (stamp, _, row) in &rows {
+            let Some(stored) = Message::decode(row) else { continue };
             let arn = match (&task.destination, stored.history) {
                 (Some(arn), _) => arn.as_str(),
                 (None, Some(history)) if !history.source_arn.is_empty() => history.source_arn,
-                _ => {
-                    self.put_back(source, taken).await?;
-                    return Ok(Piece::Ended(Status::Failed, Some(NO_SOURCE)));
-                }
+                _ => return Ok(Piece::Ended(Status::Failed, Some(NO_SOURCE))),
             };
             let Some(destination) = self.core.find_arn(arn) else {
-                self.put_back(source, taken).await?;
                 return Ok(Piece::Ended(Status::Failed, Some(NO_QUEUE)));
             };
             // A redriven message is a new one: id, age and receive count begin anew.
@@ -138,12 +133,7 @@ impl Moving {
                 Message { id: ids::uuid(), sent: now, delayed: false, history: None, ..stored.clone() };
             let group = stored.group.filter(|_| destination.fifo).map(Into::into);
             let incoming = Incoming { row: fresh.encode(), visible_at: now, group };
-            loads.push(Load {
-                destination,
-                stamp: delivery.stamp,
-                rows: message::rows(&delivery.row),
-                incoming,
-            });
+            loads.push(Load { destination, stamp: *stamp, rows: message::rows(row), incoming });
         }
         let together = |a: &Load, b: &Load| {
             Arc::ptr_eq(&a.destination, &b.destination)
@@ -151,40 +141,24 @@ impl Moving {
         };
         for group in loads.chunk_by(together) {
             let Some(first) = group.first() else { continue };
-            first
-                .destination
-                .commit(&self.core, |live, _, batch| {
-                    for load in group {
-                        live.state.send(now, self.core.store.stamp(), &load.incoming, batch);
-                        message::delete(batch, source.id, load.stamp, load.rows);
-                        batch.delete(keys::hidden(source.id, load.stamp));
-                    }
-                    self.core.tasks.count(key, group.len() as u64, batch);
-                })
-                .await?;
-            source
-                .commit(&self.core, |live, _, _| group.iter().for_each(|load| live.state.forget(load.stamp)))
-                .await?;
+            let stamps: Vec<_> = group.iter().map(|load| (load.stamp, load.rows)).collect();
+            let mut counted = false;
+            let arrive = |live: &mut Live, batch: &mut Batch| {
+                for load in group {
+                    live.state.send(now, self.core.store.stamp(), &load.incoming, batch);
+                }
+                counted = true;
+                self.core.tasks.count(key, group.len() as u64, batch);
+            };
+            let passed = source.transfer(&self.core, &first.destination, taken.epoch, &stamps, arrive).await;
+            if passed.is_err() && counted {
+                self.core.tasks.discount(key, group.len() as u64);
+            }
+            if !passed? {
+                break;
+            }
         }
         Ok(Piece::Moved)
-    }
-
-    async fn put_back(&self, source: &Arc<Queue>, taken: &[Delivery]) -> Result<(), ApiError> {
-        let now = self.core.clock.now().millis();
-        source
-            .commit(&self.core, |live, _, batch| {
-                for delivery in taken {
-                    let receipt = crate::receipt::Receipt {
-                        queue: source.id,
-                        stamp: delivery.stamp,
-                        count: delivery.state.count(),
-                        received: delivery.received,
-                        rows: 1,
-                    };
-                    live.state.change(now, &receipt, now, batch);
-                }
-            })
-            .await
     }
 }
 

@@ -45,6 +45,8 @@ impl Meta {
 pub(crate) struct Live {
     pub(crate) state: State,
     pub(crate) deduplication: Deduplication,
+    /// Tells this memory from an earlier one of the same queue.
+    pub(crate) epoch: u64,
     /// The messages found at activation are being counted; a purge makes that void.
     pub(crate) counting: bool,
 }
@@ -66,6 +68,15 @@ pub(crate) struct Inner {
     pub(crate) unsettled: bool,
 }
 
+impl Inner {
+    /// Forgets the messages: memory is ahead of the store. Those who wait ask again, which reads the store.
+    pub(crate) fn forget(&mut self) {
+        self.live = None;
+        self.unsettled = true;
+        self.waiters.wake_all();
+    }
+}
+
 /// A queue.
 pub(crate) struct Queue {
     pub(crate) id: u64,
@@ -81,6 +92,8 @@ pub(crate) struct Queue {
     pub(crate) sweep_due: AtomicU64,
     /// The timer must look again.
     pub(crate) rearm: Notify,
+    /// A receiver that was woken was answered, went away, or waits again.
+    pub(crate) decided: Notify,
     /// The messages found at activation are counted.
     pub(crate) counted: watch::Sender<bool>,
 }
@@ -99,6 +112,7 @@ impl Queue {
             prefetching: AtomicBool::new(false),
             sweep_due: AtomicU64::new(0),
             rearm: Notify::new(),
+            decided: Notify::new(),
             counted: watch::Sender::new(false),
         }
     }
@@ -136,7 +150,11 @@ impl Queue {
                 if let Some(live) = &mut inner.live {
                     let mut batch = Batch::default();
                     let outcome = decision(live, &mut inner.waiters, &mut batch);
-                    let pending = (!batch.is_empty()).then(|| core.store.submit(batch));
+                    let submitted = (!batch.is_empty()).then(|| core.submit(batch));
+                    if submitted.as_ref().is_some_and(|(_, refused)| *refused) {
+                        inner.forget();
+                    }
+                    let pending = submitted.map(|(pending, _)| pending);
                     self.after(core, guard);
                     return Ok((outcome, pending));
                 }
@@ -211,9 +229,6 @@ impl Queue {
 
     /// Forgets what is in memory; the next touch reads the store.
     pub(crate) fn reload(&self) {
-        let mut inner = self.lock();
-        inner.live = None;
-        inner.unsettled = true;
-        self.counted.send_replace(false);
+        self.lock().forget();
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use moln_kernel::ApiError;
 use tokio::sync::oneshot;
 
-use super::{Core, Queue, core::unread};
+use super::{Core, Queue, core::unread, transfer::Leaving};
 use crate::{
     errors,
     queue::{Ask, Received, State, Taken, waiters::Place},
@@ -46,11 +46,14 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        let Some(place) = self.place else { return };
+        let mut inner = self.queue.lock();
+        inner.waiters.answered(place);
+        self.queue.decided.notify_waiters();
         if !self.standing {
             return;
         }
-        let mut inner = self.queue.lock();
-        if self.place.is_some_and(|place| inner.waiters.leave(place, self.max)) {
+        if inner.waiters.leave(place, self.max) {
             self.queue.after(self.core, inner);
         } else if inner.waiters.is_empty() && inner.timer.is_some() {
             self.queue.rearm.notify_one();
@@ -59,7 +62,8 @@ impl Drop for Waiting<'_> {
 }
 
 enum Step {
-    Done(Received),
+    /// In the memory of this epoch.
+    Done(Received, u64),
     Replayed(Vec<Taken>),
     Wait(oneshot::Receiver<()>),
 }
@@ -110,30 +114,32 @@ impl Queue {
                     if nothing && !received.starved && may_wait {
                         *standing = true;
                         let place = *place.get_or_insert_with(|| waiters.place());
-                        return Step::Wait(waiters.wait(place, request.max));
+                        return Step::Wait(waiters.wait(place, request.max, deadline.millis()));
                     }
-                    Step::Done(received)
+                    Step::Done(received, live.epoch)
                 })
                 .await?;
             let (mut step, mut burial) = (step, None);
-            if let (Step::Done(received), Some((graveyard, _))) = (&mut step, graveyard)
+            if let (Step::Done(received, epoch), Some((graveyard, _))) = (&mut step, graveyard)
                 && !received.dead.is_empty()
             {
                 // Started at once: from here on nobody else knows of these messages, and this receiver may go away.
-                burial = Some(self.bury(core, graveyard, std::mem::take(&mut received.dead)));
+                let dead = Leaving { epoch: *epoch, messages: std::mem::take(&mut received.dead) };
+                burial = Some(self.bury(core, graveyard, dead));
             }
             self.settle(core, pending).await?;
             match step {
                 Step::Replayed(taken) => return self.deliver(core, taken, &ask).await,
                 Step::Wait(woken) => {
                     self.start_timer(core);
+                    self.decided.notify_waiters();
                     tokio::select! {
                         _ = woken => {}
                         () = core.clock.sleep_until(deadline) => {}
                         _ = closing.wait_for(|closing| *closing) => {}
                     }
                 }
-                Step::Done(received) => {
+                Step::Done(received, _) => {
                     if received.over_limit {
                         return Err(errors::over_limit(
                             "Too many messages in flight: delete messages, or wait for their visibility timeout.",

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use moln_kernel::ApiError;
+use moln_store::Batch;
 use tokio::task::JoinHandle;
 
-use super::{Core, Queue, core::unread};
+use super::{Core, Live, Queue, transfer::Leaving};
 use crate::{
     limits::INLINE_BYTES,
     queue::Incoming,
-    tables::{Hidden, History, Message, keys, message},
+    tables::{History, Message, keys, message},
 };
 
 impl Queue {
@@ -18,7 +19,7 @@ impl Queue {
         self: &Arc<Self>,
         core: &Arc<Core>,
         graveyard: Arc<Queue>,
-        dead: Vec<(u64, Hidden)>,
+        dead: Leaving,
     ) -> JoinHandle<Result<(), ApiError>> {
         let (queue, core) = (Arc::clone(self), Arc::clone(core));
         tokio::spawn(async move {
@@ -35,14 +36,9 @@ impl Queue {
         self: &Arc<Self>,
         core: &Arc<Core>,
         graveyard: &Arc<Queue>,
-        dead: &[(u64, Hidden)],
+        dead: &Leaving,
     ) -> Result<(), ApiError> {
-        let mut rows = self.rows(core, dead)?;
-        if rows.len() < dead.len() {
-            // Their send may not be durable yet, and no snapshot shows it.
-            core.barrier().await?;
-            rows = self.rows(core, dead)?;
-        }
+        let rows = self.rows_of(core, dead).await?;
         let now = core.clock.now().millis();
         let retention = graveyard.meta().settings.retention_ms;
         let mut moved = Vec::with_capacity(rows.len());
@@ -74,35 +70,18 @@ impl Queue {
         }
         // Long messages go one by one: a commit has a size.
         for group in moved.chunk_by(|a, b| a.3.row.len() + b.3.row.len() < INLINE_BYTES) {
-            graveyard
-                .commit(core, |live, _, batch| {
-                    for (stamp, count, sent, incoming) in group {
-                        let place = core.store.stamp();
-                        live.state.send(now, place, incoming, batch);
-                        if !graveyard.fifo {
-                            batch.put(keys::redriven(graveyard.id, *sent, place), Vec::new());
-                        }
-                        message::delete(batch, self.id, *stamp, *count);
-                        batch.delete(keys::hidden(self.id, *stamp));
+            let stamps: Vec<_> = group.iter().map(|(stamp, rows, ..)| (*stamp, *rows)).collect();
+            let arrive = |live: &mut Live, batch: &mut Batch| {
+                for (_, _, sent, incoming) in group {
+                    let place = core.store.stamp();
+                    live.state.send(now, place, incoming, batch);
+                    if !graveyard.fifo {
+                        batch.put(keys::redriven(graveyard.id, *sent, place), Vec::new());
                     }
-                })
-                .await?;
+                }
+            };
+            self.transfer(core, graveyard, dead.epoch, &stamps, arrive).await?;
         }
         Ok(())
-    }
-
-    fn rows(
-        &self,
-        core: &Core,
-        dead: &[(u64, Hidden)],
-    ) -> Result<Vec<(u64, Hidden, bytes::Bytes)>, ApiError> {
-        let snapshot = core.store.snapshot();
-        let mut rows = Vec::with_capacity(dead.len());
-        for (stamp, state) in dead {
-            if let Some(row) = message::get(&*snapshot, self.id, *stamp).map_err(|error| unread(&error))? {
-                rows.push((*stamp, *state, row));
-            }
-        }
-        Ok(rows)
     }
 }

@@ -40,7 +40,8 @@ impl Queue {
     /// Fills the window, unless someone did meanwhile.
     pub(crate) async fn refill(self: &Arc<Self>, core: &Arc<Core>) -> Result<(), ApiError> {
         let _turn = self.refilling.lock().await;
-        let Some(gap) = self.lock().live.as_ref().and_then(|live| live.state.gap()) else { return Ok(()) };
+        let found = self.lock().live.as_ref().and_then(|live| Some((live.epoch, live.state.gap()?)));
+        let Some((epoch, gap)) = found else { return Ok(()) };
         let mut read = self.read(core, gap).await?;
         if read.whole && read.rows.last().is_none_or(|row| row.0 < gap.last) {
             // The last ones sent are not durable yet, and no snapshot shows them.
@@ -48,7 +49,7 @@ impl Queue {
             read = self.read(core, gap).await?;
         }
         let mut inner = self.lock();
-        if let Some(live) = &mut inner.live {
+        if let Some(live) = inner.live.as_mut().filter(|live| live.epoch == epoch) {
             live.state.fill(&gap, read.rows, read.read_to);
         }
         self.after(core, inner);

@@ -92,6 +92,13 @@ impl Tasks {
         }
     }
 
+    /// Takes back what was counted in a commit that failed.
+    pub(crate) fn discount(&self, key: TaskKey, moved: u64) {
+        if let Some(task) = self.lock().get_mut(&key) {
+            task.moved = task.moved.saturating_sub(moved);
+        }
+    }
+
     /// Sets where a task stands; tells how many messages it moved.
     pub(crate) async fn end(
         &self,

@@ -172,6 +172,20 @@ mod tests {
     }
 
     #[test]
+    fn version_1_bytes_stay_readable() {
+        // Fixture: never change it; a new version gets its own.
+        let mut row = vec![1, 0, 0, 1, 2, 3, 4, 5, 6];
+        row.extend([7; 16]);
+        row.extend([0, 0, 0, 0, 0, 0, 1, 44]);
+        let seen = Seen { at: 0x0102_0304_0506, id: [7; 16], stamp: 300 };
+        assert_eq!(Seen::decode(&row), Some(seen));
+        assert_eq!(seen.encode(), Bytes::from(row.clone()));
+        row[0] = 2;
+        assert_eq!(Seen::decode(&row), None);
+        assert_eq!(Seen::decode(&row[..20]), None);
+    }
+
+    #[test]
     fn rows_are_found_across_an_epoch_and_old_ones_go() {
         let mut ids = Deduplication::new(1, 0, false);
         let mut batch = Batch::default();

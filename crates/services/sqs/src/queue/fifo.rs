@@ -1,6 +1,6 @@
 //! A FIFO queue: order within groups, each group locked while its first message is in flight or delayed. The first
 //! [`FIFO_LOOK_AHEAD`] messages are known in memory (a stamp, a group, a state; bodies only as far as
-//! [`WINDOW_BYTES`] goes); the rest waits in the store.
+//! [`Share`] goes); the rest waits in the store.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -10,9 +10,11 @@ use std::{
 use bytes::Bytes;
 use moln_store::Batch;
 
-use super::{Ask, Changed, Counts, Deleted, Incoming, Received, Taken, group::Groups, window::Gap};
+use super::{
+    Ask, Changed, Counts, Deleted, EVERY, Incoming, Received, Taken, group::Groups, share::Share, window::Gap,
+};
 use crate::{
-    limits::{ATTEMPTS, DEDUPLICATION_MS, FIFO_LOOK_AHEAD, IN_FLIGHT, REFILL_ROWS, WINDOW_BYTES},
+    limits::{ATTEMPTS, DEDUPLICATION_MS, FIFO_LOOK_AHEAD, IN_FLIGHT, REFILL_ROWS},
     receipt::Receipt,
     tables::{Hidden, keys, message},
 };
@@ -49,11 +51,13 @@ pub struct Fifo {
     in_flight: usize,
     total: i64,
     /// Bytes of bodies in memory.
-    bytes: usize,
+    share: Share,
     end: u64,
     last: u64,
     generation: u64,
     deletes: u32,
+    /// Messages taken out of memory whose rows are still there: not counted as drained.
+    leaving: BTreeSet<u64>,
     attempts: HashMap<Box<str>, Attempt>,
     attempt_order: VecDeque<(u64, Box<str>)>,
 }
@@ -61,7 +65,13 @@ pub struct Fifo {
 impl Fifo {
     /// The state the store tells: `floor` (every message up to it is gone), `last` (highest stamp sent), hidden rows.
     /// Messages are counted by [`Self::count_total`].
-    pub fn restore(queue: u64, floor: u64, last: u64, hidden: impl Iterator<Item = (u64, Hidden)>) -> Self {
+    pub fn restore(
+        queue: u64,
+        floor: u64,
+        last: u64,
+        hidden: impl Iterator<Item = (u64, Hidden)>,
+        share: Share,
+    ) -> Self {
         let unplaced: BTreeMap<u64, Hidden> = hidden.collect();
         Self {
             queue,
@@ -71,11 +81,12 @@ impl Fifo {
             unplaced,
             groups: Groups::default(),
             total: 0,
-            bytes: 0,
+            share,
             end: floor,
             last: last.max(floor),
             generation: 0,
             deletes: 0,
+            leaving: BTreeSet::new(),
             attempts: HashMap::new(),
             attempt_order: VecDeque::new(),
         }
@@ -88,8 +99,8 @@ impl Fifo {
 
     fn place(&mut self, stamp: u64, group: &str, state: Hidden, row: &Bytes, now: u64) {
         let group = self.groups.push(group, stamp);
-        let row = (self.bytes < WINDOW_BYTES).then(|| row.clone());
-        self.bytes += row.as_ref().map_or(0, Bytes::len);
+        let row = self.share.has_room(row.len()).then(|| row.clone());
+        self.share.take(row.as_ref().map_or(0, Bytes::len));
         self.messages.insert(stamp, Entry { group: Arc::clone(&group), state, row });
         self.line_up(&group, now);
     }
@@ -105,7 +116,7 @@ impl Fifo {
     fn take_out(&mut self, stamp: u64) -> Option<Arc<str>> {
         self.total -= 1;
         let (state, group) = if let Some(entry) = self.messages.remove(&stamp) {
-            self.bytes -= entry.row.as_ref().map_or(0, Bytes::len);
+            self.share.give(entry.row.as_ref().map_or(0, Bytes::len));
             self.groups.remove(&entry.group, stamp);
             (Some(entry.state), Some(entry.group))
         } else {
@@ -161,7 +172,8 @@ impl Fifo {
         self.advance(ask.now);
         let mut received = Received::default();
         // At the limit a FIFO queue hands out nothing and says nothing.
-        let max = ask.max.min(IN_FLIGHT.saturating_sub(self.in_flight));
+        let room = IN_FLIGHT.saturating_sub(self.in_flight);
+        let max = if ask.max_receives == EVERY { ask.max } else { ask.max.min(room) };
         let mut served = Vec::new();
         while received.messages.len() < max && received.dead.len() < max {
             let Some((group, stamps)) = self.groups.take_next() else {
@@ -169,7 +181,7 @@ impl Fifo {
                 break;
             };
             for stamp in stamps {
-                if received.messages.len() == max {
+                if received.messages.len() == max || received.dead.len() == max {
                     break;
                 }
                 let Some(entry) = self.messages.get_mut(&stamp) else { continue };
@@ -179,12 +191,13 @@ impl Fifo {
                 }
                 if ask.max_receives.is_some_and(|most| before.count() >= most) {
                     self.take_out(stamp);
+                    self.leaving.insert(stamp);
                     received.dead.push((stamp, before));
                     continue;
                 }
                 let first = if before.count() == 0 { ask.now } else { before.first() };
                 let row = entry.row.take();
-                self.bytes -= row.as_ref().map_or(0, Bytes::len);
+                self.share.give(row.as_ref().map_or(0, Bytes::len));
                 if row.as_ref().is_some_and(|row| message::sent(row) < ask.expired_before) {
                     self.take_out(stamp);
                     message::delete(
@@ -273,6 +286,7 @@ impl Fifo {
             self.deletes = 0;
             let first =
                 self.messages.first_key_value().map_or(self.end, |(stamp, _)| stamp.saturating_sub(1));
+            let first = self.leaving.first().map_or(first, |leaving| first.min(leaving.saturating_sub(1)));
             batch.put(keys::cursor(self.queue), Bytes::copy_from_slice(&first.min(self.end).to_be_bytes()));
         }
         Deleted::Done
@@ -318,7 +332,8 @@ impl Fifo {
 
     /// See [`super::State::ready`].
     pub fn ready(&self) -> usize {
-        self.groups.waiting()
+        // At the limit nothing is handed out: nobody is woken in vain.
+        if self.in_flight < IN_FLIGHT { self.groups.waiting() } else { 0 }
     }
 
     /// See [`super::State::counts`].
@@ -339,10 +354,18 @@ impl Fifo {
         }
     }
 
+    /// See [`super::State::left`].
+    pub fn left(&mut self, stamp: u64) {
+        self.leaving.remove(&stamp);
+    }
+
     /// See [`super::State::clear`].
     pub fn clear(&mut self) {
         let generation = self.generation + 1;
-        *self = Self { generation, ..Self::restore(self.queue, self.last, self.last, std::iter::empty()) };
+        *self = Self {
+            generation,
+            ..Self::restore(self.queue, self.last, self.last, std::iter::empty(), self.share.anew())
+        };
     }
 
     /// See [`super::State::gap`].

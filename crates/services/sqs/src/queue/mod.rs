@@ -5,6 +5,7 @@
 pub mod deduplication;
 pub mod fifo;
 pub mod group;
+pub mod share;
 pub mod standard;
 pub mod tenants;
 pub mod waiters;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use moln_store::Batch;
 
 pub use fifo::Fifo;
+pub use share::{Pool, Share};
 pub use standard::Standard;
 
 use crate::{receipt::Receipt, tables::Hidden};
@@ -53,6 +55,9 @@ pub struct Received {
     pub over_limit: bool,
 }
 
+/// As [`Ask::max_receives`]: every visible message leaves, never received ones too. So messages are moved away.
+pub const EVERY: Option<u32> = Some(0);
+
 /// How a receive is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
@@ -62,7 +67,7 @@ pub struct Ask {
     pub max: usize,
     /// Hidden for this long, milliseconds.
     pub visibility: u64,
-    /// The redrive policy's `maxReceiveCount`.
+    /// The redrive policy's `maxReceiveCount`, or [`EVERY`].
     pub max_receives: Option<u32>,
     /// Messages sent before this moment are past their retention.
     pub expired_before: u64,
@@ -153,6 +158,10 @@ impl State {
     /// Forgets a message that is deleted without a receipt (retention, a move); its rows are the caller's.
     pub fn forget(&mut self, stamp: u64) {
         either!(self, queue => queue.forget(stamp));
+    }
+    /// The rows of a message that left memory ([`Received::dead`]) are removed in the batch at hand.
+    pub fn left(&mut self, stamp: u64) {
+        either!(self, queue => queue.left(stamp));
     }
     /// Forgets a message past its retention, wherever it is. `delayed`: it was delayed when sent. Whether it has a
     /// hidden row.

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use moln_store::Batch;
 
 use super::{
-    Ask, Changed, Counts, Deleted, Incoming, Received, Taken,
+    Ask, Changed, Counts, Deleted, EVERY, Incoming, Received, Taken,
+    share::Share,
     tenants::Tenants,
     window::{Gap, Window},
 };
@@ -32,6 +33,8 @@ pub struct Standard {
     window: Window,
     /// Up to here every message has left the window. Some behind have, too: those taken out of turn.
     cursor: u64,
+    /// Never-received messages taken out of memory whose rows are still there: the cursor is not written beyond them.
+    leaving: BTreeSet<u64>,
     /// Messages that left it since the cursor was last written.
     unwritten: u32,
     /// Fresh messages, in the window or not.
@@ -58,11 +61,18 @@ enum Source {
 impl Standard {
     /// The state the store tells: `cursor` (up to it nothing waits for a first receive), `last` (highest stamp sent) and
     /// the hidden rows. Fresh messages are counted by [`Self::count_fresh`].
-    pub fn restore(queue: u64, cursor: u64, last: u64, hidden: impl Iterator<Item = (u64, Hidden)>) -> Self {
+    pub fn restore(
+        queue: u64,
+        cursor: u64,
+        last: u64,
+        hidden: impl Iterator<Item = (u64, Hidden)>,
+        share: Share,
+    ) -> Self {
         let mut state = Self {
             queue,
-            window: Window::new(cursor, last),
+            window: Window::new(cursor, last, share),
             cursor,
+            leaving: BTreeSet::new(),
             unwritten: 0,
             fresh: 0,
             received: BTreeMap::new(),
@@ -112,12 +122,13 @@ impl Standard {
         self.advance(ask.now);
         let mut received = Received::default();
         let room = IN_FLIGHT.saturating_sub(self.in_flight.len());
+        let moving = ask.max_receives == EVERY;
         if room == 0 && ask.visibility > 0 {
             received.over_limit = true;
             return received;
         }
         let max = if ask.visibility > 0 { ask.max.min(room) } else { ask.max };
-        let mut fair = true;
+        let mut fair = !moving;
         while received.messages.len() < max && received.dead.len() < max {
             let Some(source) = self.next_source() else {
                 received.starved = self.window.gap().is_some() && received.messages.is_empty();
@@ -128,6 +139,9 @@ impl Standard {
                     let Some((stamp, row)) = self.take_fresh(&mut fair) else { break };
                     if message::sent(&row) < ask.expired_before {
                         message::delete(batch, self.queue, stamp, message::rows(&row));
+                    } else if moving {
+                        self.leaving.insert(stamp);
+                        received.dead.push((stamp, Hidden::new(0, 0, 0)));
                     } else {
                         let state = self.hide(stamp, None, ask, batch);
                         if let Some(tenant) = message::group(&row) {
@@ -137,7 +151,11 @@ impl Standard {
                     }
                 }
                 Source::Released => {
-                    let Some((_, stamp)) = self.released.pop_front() else { break };
+                    let Some((until, stamp)) = self.released.pop_front() else { break };
+                    if moving {
+                        received.dead.push((stamp, Hidden::new(until, 0, 0)));
+                        continue;
+                    }
                     let state = self.hide(stamp, None, ask, batch);
                     received.messages.push(Taken { stamp, state, row: None });
                 }
@@ -157,7 +175,9 @@ impl Standard {
         if self.unwritten >= CURSOR_EVERY {
             // Only a hint where to begin after a restart: what was received behind it has a row that says so.
             self.unwritten = 0;
-            batch.put(keys::cursor(self.queue), Bytes::copy_from_slice(&self.cursor.to_be_bytes()));
+            let cursor =
+                self.leaving.first().map_or(self.cursor, |first| self.cursor.min(first.saturating_sub(1)));
+            batch.put(keys::cursor(self.queue), Bytes::copy_from_slice(&cursor.to_be_bytes()));
         }
         for taken in &received.messages {
             // Not before the loop is over: a timeout of zero must not hand the same message out twice in one receive.
@@ -298,6 +318,11 @@ impl Standard {
         }
     }
 
+    /// See [`super::State::left`].
+    pub fn left(&mut self, stamp: u64) {
+        self.leaving.remove(&stamp);
+    }
+
     /// See [`super::State::expire`]. Slow for delayed ones: retention is rarely that short.
     pub fn expire(&mut self, stamp: u64, delayed: bool) -> bool {
         if self.received.contains_key(&stamp) {
@@ -317,6 +342,7 @@ impl Standard {
     pub fn clear(&mut self) {
         self.window.clear();
         self.fresh = 0;
+        self.leaving.clear();
         self.received.clear();
         self.in_flight.clear();
         self.returned.clear();

@@ -1,7 +1,7 @@
 //! Receivers that wait for a message, first come first served. As many are woken as can be served, never all of them;
 //! one that was woken and goes away passes its turn on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::oneshot;
 
@@ -12,6 +12,8 @@ pub struct Place(u64);
 #[derive(Debug)]
 struct Waiter {
     max: usize,
+    /// When it stops waiting, milliseconds since the epoch.
+    deadline: u64,
     wake: oneshot::Sender<()>,
 }
 
@@ -20,6 +22,8 @@ struct Waiter {
 pub struct Waiters {
     next: u64,
     waiting: BTreeMap<Place, Waiter>,
+    /// Those that were woken and neither wait again nor are answered.
+    undecided: BTreeSet<Place>,
     /// What those that were woken and have not come yet will take, at most.
     promised: usize,
 }
@@ -31,21 +35,50 @@ impl Waiters {
         Place(self.next)
     }
 
-    /// Waits at a place for up to `max` messages.
-    pub fn wait(&mut self, place: Place, max: usize) -> oneshot::Receiver<()> {
+    /// Waits at a place for up to `max` messages, until `deadline`.
+    pub fn wait(&mut self, place: Place, max: usize, deadline: u64) -> oneshot::Receiver<()> {
         let (wake, woken) = oneshot::channel();
-        self.waiting.insert(place, Waiter { max, wake });
+        self.undecided.remove(&place);
+        self.waiting.insert(place, Waiter { max, deadline, wake });
         woken
     }
 
     /// Wakes the first ones, as many as `ready` messages can serve.
     pub fn wake(&mut self, ready: usize) {
         while self.promised < ready {
-            let Some((_, waiter)) = self.waiting.pop_first() else { return };
-            if waiter.wake.send(()).is_ok() {
-                self.promised += waiter.max;
-            }
+            let Some((place, waiter)) = self.waiting.pop_first() else { return };
+            self.call(place, waiter);
         }
+    }
+
+    fn call(&mut self, place: Place, waiter: Waiter) {
+        if waiter.wake.send(()).is_ok() {
+            self.promised += waiter.max;
+            self.undecided.insert(place);
+        }
+    }
+
+    /// Wakes those that have waited long enough.
+    pub fn wake_due(&mut self, now: u64) {
+        let due: Vec<_> = self.waiting.extract_if(.., |_, waiter| waiter.deadline <= now).collect();
+        for (place, waiter) in due {
+            self.call(place, waiter);
+        }
+    }
+
+    /// When the next one stops waiting.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.waiting.values().map(|waiter| waiter.deadline).min()
+    }
+
+    /// One was answered, or went away.
+    pub fn answered(&mut self, place: Place) {
+        self.undecided.remove(&place);
+    }
+
+    /// Everyone who was woken waits again, was answered or went away.
+    pub fn is_decided(&self) -> bool {
+        self.undecided.is_empty()
     }
 
     /// A waiter leaves (served, timed out or gone). Whether it had been woken: then its turn must be passed on.
@@ -76,7 +109,7 @@ mod tests {
     fn as_many_wake_as_can_be_served_in_order() {
         let mut waiters = Waiters::default();
         let places: Vec<_> = (0..10_000).map(|_| waiters.place()).collect();
-        let mut woken: Vec<_> = places.iter().map(|place| waiters.wait(*place, 1)).collect();
+        let mut woken: Vec<_> = places.iter().map(|place| waiters.wait(*place, 1, 0)).collect();
         waiters.wake(3);
         waiters.wake(3);
         let count = woken.iter_mut().flat_map(oneshot::Receiver::try_recv).count();
@@ -91,8 +124,8 @@ mod tests {
     fn one_that_went_away_is_skipped() {
         let mut waiters = Waiters::default();
         let (a, b) = (waiters.place(), waiters.place());
-        drop(waiters.wait(a, 10));
-        let mut second = waiters.wait(b, 10);
+        drop(waiters.wait(a, 10, 0));
+        let mut second = waiters.wait(b, 10, 0);
         waiters.wake(1);
         assert!(second.try_recv().is_ok());
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::share::Share;
 use crate::limits::{WINDOW_BYTES, WINDOW_LOW, WINDOW_MESSAGES};
 
 /// What is missing from a window.
@@ -22,7 +23,7 @@ pub struct Gap {
 #[derive(Debug, Default)]
 pub struct Window {
     entries: VecDeque<(u64, Bytes)>,
-    bytes: usize,
+    share: Share,
     /// Every message up to here is in the window or has left it.
     end: u64,
     /// The highest stamp sent.
@@ -32,17 +33,17 @@ pub struct Window {
 
 impl Window {
     /// Nothing in memory yet: messages behind `end`, up to `last`, are in the store.
-    pub fn new(end: u64, last: u64) -> Self {
-        Self { end, last: last.max(end), ..Self::default() }
+    pub fn new(end: u64, last: u64, share: Share) -> Self {
+        Self { share, end, last: last.max(end), ..Self::default() }
     }
 
-    fn has_room(&self) -> bool {
-        self.entries.len() < WINDOW_MESSAGES && self.bytes < WINDOW_BYTES
+    fn has_room(&self, row: usize) -> bool {
+        self.entries.len() < WINDOW_MESSAGES && self.share.has_room(row)
     }
 
     /// A message was sent. It is kept when the window reaches that far and has room.
     pub fn push(&mut self, stamp: u64, row: &Bytes) {
-        if self.end >= self.last && self.has_room() {
+        if self.end >= self.last && self.has_room(row.len()) {
             self.append(stamp, row.clone());
             self.end = stamp;
         }
@@ -50,7 +51,7 @@ impl Window {
     }
 
     fn append(&mut self, stamp: u64, row: Bytes) {
-        self.bytes += row.len();
+        self.share.take(row.len());
         self.entries.push_back((stamp, row));
     }
 
@@ -62,7 +63,7 @@ impl Window {
     /// Takes the next message out.
     pub fn pop(&mut self) -> Option<(u64, Bytes)> {
         let (stamp, row) = self.entries.pop_front()?;
-        self.bytes -= row.len();
+        self.share.give(row.len());
         Some((stamp, row))
     }
 
@@ -70,7 +71,7 @@ impl Window {
     pub fn pop_wanted(&mut self, look: usize, wanted: impl Fn(&Bytes) -> bool) -> Option<(u64, Bytes)> {
         let at = self.entries.iter().take(look).position(|entry| wanted(&entry.1))?;
         let (stamp, row) = self.entries.remove(at)?;
-        self.bytes -= row.len();
+        self.share.give(row.len());
         Some((stamp, row))
     }
 
@@ -93,7 +94,7 @@ impl Window {
 
     /// What is missing.
     pub fn gap(&self) -> Option<Gap> {
-        (self.end < self.last && self.has_room()).then_some(Gap {
+        (self.end < self.last && self.has_room(0)).then_some(Gap {
             after: self.end,
             last: self.last,
             generation: self.generation,
@@ -102,18 +103,26 @@ impl Window {
 
     /// Whether to fill it now, before it is empty.
     pub fn running_low(&self) -> bool {
-        self.end < self.last && self.entries.len() < WINDOW_LOW && self.bytes < WINDOW_BYTES / 2
+        self.end < self.last
+            && self.entries.len() < WINDOW_LOW
+            && self.share.bytes() < WINDOW_BYTES / 2
+            && self.has_room(0)
     }
 
-    /// Appends the messages read for `gap`, complete up to `read_to`. What was read for an older state is dropped.
+    /// Appends the messages read for `gap`, complete up to `read_to`, as far as there is room but at least one. What was
+    /// read for an older state is dropped.
     pub fn fill(&mut self, gap: &Gap, rows: Vec<(u64, Bytes)>, read_to: u64) {
         if gap.generation != self.generation || gap.after != self.end {
             return;
         }
-        self.end = self.end.max(read_to);
-        for (stamp, row) in rows {
+        for (n, (stamp, row)) in rows.into_iter().enumerate() {
+            if n > 0 && !self.share.has_room(row.len()) {
+                return;
+            }
+            self.end = stamp;
             self.append(stamp, row);
         }
+        self.end = self.end.max(read_to);
     }
 
     /// Takes a message out wherever it is; `true` when it was in memory. A fill under way is dropped.
@@ -121,24 +130,26 @@ impl Window {
         self.generation += 1;
         let Ok(at) = self.entries.binary_search_by_key(&stamp, |entry| entry.0) else { return false };
         if let Some((_, row)) = self.entries.remove(at) {
-            self.bytes -= row.len();
+            self.share.give(row.len());
         }
         true
     }
 
     /// Forgets everything sent so far.
     pub fn clear(&mut self) {
-        *self = Self { generation: self.generation + 1, ..Self::new(self.last, self.last) };
+        *self =
+            Self { generation: self.generation + 1, ..Self::new(self.last, self.last, self.share.anew()) };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{limits::WINDOW_FLOOR_BYTES, queue::Pool};
 
     #[test]
     fn what_does_not_fit_is_read_later_and_once() {
-        let mut window = Window::new(0, 0);
+        let mut window = Window::new(0, 0, Share::default());
         let row = Bytes::from_static(b"x");
         for stamp in 1..=5_000 {
             window.push(stamp, &row);
@@ -162,7 +173,7 @@ mod tests {
     #[test]
     fn a_fill_read_before_a_removal_or_a_purge_is_dropped() {
         let row = Bytes::from_static(b"x");
-        let mut window = Window::new(0, 10);
+        let mut window = Window::new(0, 10, Share::default());
         let gap = window.gap().unwrap();
         assert!(!window.remove(3));
         window.fill(&gap, vec![(3, row.clone())], 10);
@@ -174,8 +185,38 @@ mod tests {
     }
 
     #[test]
+    fn what_all_queues_keep_is_bounded_and_each_goes_on() {
+        let pool = Pool::new(100_000);
+        let row = Bytes::from(vec![0; 1_000]);
+        let mut windows: Vec<_> = (0..1_000).map(|_| Window::new(0, 0, Share::of(&pool))).collect();
+        for stamp in 1..=100 {
+            windows.iter_mut().for_each(|window| window.push(stamp, &row));
+        }
+        assert!(pool.used() <= 1_000 * WINDOW_FLOOR_BYTES, "{}", pool.used());
+        for window in &mut windows {
+            let mut next = 1;
+            while next <= 100 {
+                if let Some((stamp, _)) = window.pop() {
+                    assert_eq!(stamp, next);
+                    next += 1;
+                } else {
+                    let gap = window.gap().unwrap();
+                    assert!(window.running_low());
+                    window.fill(&gap, (gap.after + 1..=100).map(|stamp| (stamp, row.clone())).collect(), 100);
+                    assert!(!window.is_empty());
+                }
+            }
+            assert_eq!(window.gap(), None);
+        }
+        assert_eq!(pool.used(), 0);
+        windows[0].push(101, &row);
+        drop(windows);
+        assert_eq!(pool.used(), 0, "a queue that goes gives back");
+    }
+
+    #[test]
     fn long_bodies_fill_it_by_bytes() {
-        let mut window = Window::new(0, 0);
+        let mut window = Window::new(0, 0, Share::default());
         let row = Bytes::from(vec![0; 1 << 20]);
         for stamp in 1..=10 {
             window.push(stamp, &row);

@@ -2,6 +2,8 @@
 // Every test file takes what it needs of this; helpers of tests may panic like tests.
 #![allow(dead_code, unreachable_pub, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
+pub mod faulty;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use moln_kernel::{
