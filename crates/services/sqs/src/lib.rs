@@ -87,7 +87,7 @@ impl Queues {
                     match queue.serve_waiting(&self.core).await {
                         Ok(some) => served |= some,
                         Err(error) => {
-                            tracing::warn!(queue = %queue.arn, %error, "those who wait cannot be served")
+                            tracing::warn!(queue = %queue.arn, %error, "those who wait cannot be served");
                         }
                     }
                 }

@@ -21,7 +21,7 @@ fn clock() -> Arc<ManualClock> {
 
 async fn fill(world: &World, url: &str, count: usize) {
     for n in 0..count {
-        let fifo = url.ends_with(".fifo");
+        let fifo = url.rsplit_once('.').is_some_and(|(_, kind)| kind == "fifo");
         let group =
             |input: &mut SendMessageRequest| input.message_group_id = fifo.then(|| (n % 3).to_string());
         world.send_with(url, &format!("m{n}"), group).await.unwrap();

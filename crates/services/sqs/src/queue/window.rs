@@ -190,7 +190,9 @@ mod tests {
         let row = Bytes::from(vec![0; 1_000]);
         let mut windows: Vec<_> = (0..1_000).map(|_| Window::new(0, 0, Share::of(&pool))).collect();
         for stamp in 1..=100 {
-            windows.iter_mut().for_each(|window| window.push(stamp, &row));
+            for window in &mut windows {
+                window.push(stamp, &row);
+            }
         }
         assert!(pool.used() <= 1_000 * WINDOW_FLOOR_BYTES, "{}", pool.used());
         for window in &mut windows {
