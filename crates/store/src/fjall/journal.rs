@@ -2,11 +2,11 @@
 //!
 //! Of the group that was being written, any part may have reached the disk, also a later page without an earlier one.
 //! fjall refuses to open such a journal (the group's checksum is wrong), and silently drops everything behind a byte it
-//! cannot read, be it acknowledged. So before fjall opens it, the active journal is read here:
+//! cannot read, be it acknowledged. So before fjall opens them, the journals are read here:
 //!
 //! * Whole groups up to the end of what was written: nothing is to be done.
 //! * A broken group at the end: it was never acknowledged, for a sync returns before the next group is begun. Cut off.
-//! * A broken group with a whole one behind it: the disk lost what it had promised to keep. Refused, never cut off.
+//! * A broken group with a whole one behind it, or in a journal before the active one: the disk lost what it had promised to keep. Refused, never cut off.
 //!
 //! Form (fjall 3): `01 count(4) seqno(8)`, entries `02 type(1) compression(1) keyspace(8) key length(2) value length(4)
 //! stored length(4) key value` or `04 keyspace(8)`, then `03 xxh3 of the entries(8) "FJL" 03`; numbers little endian.
@@ -26,41 +26,58 @@ const TRAILER: &[u8; 4] = b"FJL\x03";
 /// No group is longer (4 MiB and one batch, with what the journal adds): more behind a broken one is not its rest.
 const MAX_GROUP: u64 = 16 << 20;
 
-/// Checks the active journal of an engine's directory, and cuts off a group that was never acknowledged.
+/// Checks the journals of an engine's directory, and cuts off a group at the end of the active one that was never
+/// acknowledged. A journal before it was synced whole when the next was begun: there is nothing to be cut off.
 pub(super) fn check(engine: &Path) -> Result<(), StoreError> {
-    let Some(path) = active(engine).map_err(|error| io_error("read", engine, &error))? else { return Ok(()) };
-    let unreadable = |error: io::Error| io_error("read", &path, &error);
-    let file = File::open(&path).map_err(unreadable)?;
+    let journals = journals(engine).map_err(|error| io_error("read", engine, &error))?;
+    let Some((active, sealed)) = journals.split_last() else { return Ok(()) };
+    for path in sealed {
+        let (end, tail) = read(path)?;
+        if !tail.is_empty() {
+            return Err(damaged(path, end));
+        }
+    }
+    let (end, tail) = read(active)?;
+    if tail.is_empty() {
+        return Ok(());
+    }
+    if tail.len() as u64 > MAX_GROUP || holds_a_group(&tail) {
+        return Err(damaged(active, end));
+    }
+    tracing::warn!(journal = %active.display(), at = end, bytes = tail.len(), "cut off a group that was never acknowledged");
+    cut(active, end).map_err(|error| io_error("cut", active, &error))
+}
+
+fn damaged(path: &Path, end: u64) -> StoreError {
+    StoreError::Corrupt(
+        format!(
+            "the journal {} is damaged at byte {end}, before its end: the disk lost acknowledged commits; restore a backup",
+            path.display()
+        )
+        .into(),
+    )
+}
+
+/// Where the last whole group ends, and what is behind it.
+fn read(path: &Path) -> Result<(u64, Vec<u8>), StoreError> {
+    let unreadable = |error: io::Error| io_error("read", path, &error);
+    let file = File::open(path).map_err(unreadable)?;
     let mut from = BufReader::with_capacity(256 << 10, file);
     let mut end = 0;
     while let Some(group) = group(&mut from).map_err(unreadable)? {
         end += group;
     }
-    let tail = tail(&path, end).map_err(unreadable)?;
-    if tail.is_empty() {
-        return Ok(());
-    }
-    if tail.len() as u64 > MAX_GROUP || holds_a_group(&tail) {
-        return Err(StoreError::Corrupt(
-            format!(
-                "the journal {} is damaged at byte {end}, before its end: the disk lost acknowledged commits; restore a backup",
-                path.display()
-            )
-            .into(),
-        ));
-    }
-    tracing::warn!(journal = %path.display(), at = end, bytes = tail.len(), "cut off a group that was never acknowledged");
-    cut(&path, end).map_err(|error| io_error("cut", &path, &error))
+    Ok((end, tail(path, end).map_err(unreadable)?))
 }
 
-/// The journal with the highest number.
-fn active(engine: &Path) -> io::Result<Option<PathBuf>> {
+/// The journals, oldest first; the last one is the active one.
+fn journals(engine: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(engine) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut newest = None;
+    let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
         let number = path
@@ -68,10 +85,11 @@ fn active(engine: &Path) -> io::Result<Option<PathBuf>> {
             .is_some_and(|ext| ext == "jnl")
             .then(|| path.file_stem()?.to_str()?.parse::<u64>().ok());
         if let Some(number) = number.flatten() {
-            newest = newest.max(Some((number, path)));
+            found.push((number, path));
         }
     }
-    Ok(newest.map(|(_, path)| path))
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Everything from `end` on, without the zeros of space allocated ahead; at most a little over [`MAX_GROUP`].
@@ -202,7 +220,7 @@ mod tests {
         let copy = dir.path().join("copy");
         copy_dir(&dir.path().join("live"), &copy);
         drop(store);
-        let journal = active(&copy.join("engine")).unwrap().unwrap();
+        let journal = journals(&copy.join("engine")).unwrap().pop().unwrap();
         let mut from = File::open(&journal).unwrap();
         let mut starts = vec![0];
         while let Some(group) = group(&mut from).unwrap() {
@@ -281,5 +299,22 @@ mod tests {
             );
             assert!(before == fs::read(&journal).unwrap(), "nothing was cut off");
         }
+    }
+
+    #[test]
+    fn damage_in_an_older_journal_is_refused_even_at_its_end() {
+        let (dir, journal, starts) = killed();
+        let engine = dir.path().join("copy/engine");
+        let number: u64 = journal.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        fs::copy(&journal, engine.join(format!("{}.jnl", number + 1))).unwrap();
+        check(&engine).unwrap();
+        damage(&journal, starts[starts.len() - 2] + 5_000, &[0; 4_096]);
+        let before = fs::read(&journal).unwrap();
+        let refused = check(&engine).unwrap_err();
+        assert!(
+            matches!(&refused, StoreError::Corrupt(why) if why.contains("restore a backup")),
+            "{refused}"
+        );
+        assert!(before == fs::read(&journal).unwrap(), "nothing was cut off");
     }
 }
