@@ -26,7 +26,7 @@ use tokio::sync::{Notify, oneshot, watch};
 #[derive(Clone)]
 struct Slow {
     inner: Store,
-    slow: Arc<AtomicBool>,
+    armed: Arc<AtomicBool>,
     held: Arc<Notify>,
     go: Arc<Notify>,
 }
@@ -34,7 +34,7 @@ struct Slow {
 impl Kv for Slow {
     fn submit(&self, batch: Batch) -> Pending {
         let failed = batch.ops.iter().any(|op| matches!(op, Op::Put { key, .. } if key.starts_with(b"od/")));
-        if !failed || !self.slow.swap(false, Ordering::AcqRel) {
+        if !failed || !self.armed.swap(false, Ordering::AcqRel) {
             return self.inner.submit(batch);
         }
         let (done, pending) = oneshot::channel();
@@ -85,7 +85,7 @@ impl Target for SecondTry {
 async fn a_failure_written_down_late_is_not_overlooked() {
     let mut world = World::new();
     let slow =
-        Slow { inner: world.store.clone(), slow: Arc::default(), held: Arc::default(), go: Arc::default() };
+        Slow { inner: world.store.clone(), armed: Arc::default(), held: Arc::default(), go: Arc::default() };
     world.store = Store::new(slow.clone());
     let (workers, outbox, log) =
         (world.workers(), Outbox::new(world.store.clone(), world.shared_clock()), Log::default());
@@ -101,7 +101,7 @@ async fn a_failure_written_down_late_is_not_overlooked() {
     };
     put("first").await;
     workers.quiescent(LIMIT).await.unwrap();
-    slow.slow.store(true, Ordering::Release);
+    slow.armed.store(true, Ordering::Release);
     put("second").await;
     tokio::time::timeout(LIMIT, slow.held.notified()).await.unwrap();
     // Both are due, and one of them is not in the store yet: time for the worker to look.
