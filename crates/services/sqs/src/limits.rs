@@ -97,3 +97,7 @@ pub const DEDUPLICATION_IDS: usize = 100_000;
 pub const ATTEMPTS: usize = 10_000;
 /// Rows removed in one commit by the background (retention, redrive, moves): bounds its pauses.
 pub const SWEEP_ROWS: usize = 200;
+
+/// Writes of one receive after which it stops clearing away messages past their retention: the batch must stay far below
+/// what the store takes at once (`moln_store::Limits::batch_ops`). What is left goes with the next one.
+pub const EXPIRED_OPS: usize = 400;

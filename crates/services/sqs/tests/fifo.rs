@@ -160,6 +160,8 @@ async fn a_receive_can_be_repeated_by_its_attempt_id() {
     let first = attempt("a").await.unwrap();
     world.advance(20);
     let second = attempt("a").await.unwrap();
+    let handle = |got: &[Message]| got.first().and_then(|message| message.receipt_handle.clone());
+    assert_eq!(handle(&first), handle(&second), "the same messages and handles");
     assert_eq!(bodies(&first), bodies(&second));
     assert_eq!(second[0].attributes.as_ref().unwrap()["ApproximateReceiveCount"], "1");
     world.advance(20);

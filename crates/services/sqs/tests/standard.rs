@@ -185,3 +185,18 @@ async fn a_noisy_tenant_lets_others_pass_and_nothing_is_lost_over_a_restart() {
     assert_eq!(seen.len(), 105);
     assert!(world.receive(&url, 10).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_receive_clears_away_any_number_of_expired_messages() {
+    let world = World::new();
+    let url = world.create("q", &[]).await;
+    // More than the store takes in one commit.
+    for n in 0..2_500 {
+        world.send(&url, &n.to_string()).await;
+    }
+    world.advance(62);
+    world.set(&url, &[("MessageRetentionPeriod", "60")]).await.unwrap();
+    world.send(&url, "younger").await;
+    assert_eq!(bodies(&world.receive(&url, 10).await), ["younger"]);
+    assert_eq!(world.counts(&url).await, (0, 1, 0));
+}

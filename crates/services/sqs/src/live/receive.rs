@@ -64,7 +64,7 @@ impl Drop for Waiting<'_> {
 enum Step {
     /// In the memory of this epoch.
     Done(Received, u64),
-    Replayed(Vec<Taken>),
+    Replayed(u64, Vec<Taken>),
     Wait(oneshot::Receiver<()>),
 }
 
@@ -99,9 +99,9 @@ impl Queue {
                         waiters.leave(place, request.max);
                     }
                     if let (Some(id), State::Fifo(fifo)) = (request.attempt, &mut live.state)
-                        && let Some(taken) = fifo.replay(id, &ask, batch)
+                        && let Some((at, taken)) = fifo.replay(id, &ask, batch)
                     {
-                        return Step::Replayed(taken);
+                        return Step::Replayed(at, taken);
                     }
                     let received = live.state.receive(&ask, batch);
                     if let (Some(id), State::Fifo(fifo)) = (request.attempt, &mut live.state)
@@ -109,8 +109,7 @@ impl Queue {
                     {
                         fifo.remember(id, ask.now, &received.messages);
                     }
-                    let nothing =
-                        received.messages.is_empty() && received.dead.is_empty() && !received.over_limit;
+                    let nothing = received.messages.is_empty() && received.dead.is_empty();
                     if nothing && !received.starved && may_wait {
                         *standing = true;
                         let place = *place.get_or_insert_with(|| waiters.place());
@@ -129,7 +128,11 @@ impl Queue {
             }
             self.settle(core, pending).await?;
             match step {
-                Step::Replayed(taken) => return self.deliver(core, taken, &ask).await,
+                Step::Replayed(at, taken) => {
+                    let mut deliveries = self.deliver(core, taken, &ask).await?;
+                    deliveries.iter_mut().for_each(|delivery| delivery.received = at);
+                    return Ok(deliveries);
+                }
                 Step::Wait(woken) => {
                     self.start_timer(core);
                     self.decided.notify_waiters();
@@ -140,7 +143,8 @@ impl Queue {
                     }
                 }
                 Step::Done(received, _) => {
-                    if received.over_limit {
+                    // Only who does not wait is told; a long poll ends empty.
+                    if received.over_limit && request.wait.is_zero() {
                         return Err(errors::over_limit(
                             "Too many messages in flight: delete messages, or wait for their visibility timeout.",
                         ));

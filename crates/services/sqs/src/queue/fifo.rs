@@ -14,7 +14,7 @@ use super::{
     Ask, Changed, Counts, Deleted, EVERY, Incoming, Received, Taken, group::Groups, share::Share, window::Gap,
 };
 use crate::{
-    limits::{ATTEMPTS, DEDUPLICATION_MS, FIFO_LOOK_AHEAD, IN_FLIGHT, REFILL_ROWS},
+    limits::{ATTEMPTS, DEDUPLICATION_MS, EXPIRED_OPS, FIFO_LOOK_AHEAD, IN_FLIGHT, REFILL_ROWS},
     receipt::Receipt,
     tables::{Hidden, keys, message},
 };
@@ -207,6 +207,9 @@ impl Fifo {
                         row.as_ref().map_or(1, |row| message::rows(row)),
                     );
                     batch.delete(keys::hidden(self.queue, stamp));
+                    if batch.ops.len() >= EXPIRED_OPS {
+                        break;
+                    }
                     continue;
                 }
                 let state = Hidden::new(ask.now + ask.visibility, before.count() + 1, first);
@@ -218,6 +221,10 @@ impl Fifo {
                 received.messages.push(Taken { stamp, state, row });
             }
             served.push(group);
+            if batch.ops.len() >= EXPIRED_OPS {
+                received.starved = received.messages.is_empty();
+                break;
+            }
         }
         for group in served {
             // Those with something left that is visible (a timeout of zero) go to the end of the line.
@@ -227,8 +234,9 @@ impl Fifo {
     }
 
     /// Answers a receive that was asked for before under the same id within five minutes, if nobody touched its messages
-    /// since: the same messages and handles, hidden anew. `None`: a receive like any other.
-    pub fn replay(&mut self, id: &str, ask: &Ask, batch: &mut Batch) -> Option<Vec<Taken>> {
+    /// since: the same messages and handles, hidden anew, and the moment of the first receive, which the handles carry.
+    /// `None`: a receive like any other.
+    pub fn replay(&mut self, id: &str, ask: &Ask, batch: &mut Batch) -> Option<(u64, Vec<Taken>)> {
         self.advance(ask.now);
         let attempt = self.attempts.get(id)?;
         if ask.now >= attempt.at.saturating_add(DEDUPLICATION_MS)
@@ -239,17 +247,20 @@ impl Fifo {
         {
             return None;
         }
+        let (at, messages) = (attempt.at, attempt.messages.clone());
         let mut taken = Vec::new();
-        for (stamp, before) in attempt.messages.clone() {
+        for (stamp, before) in messages {
             let state = Hidden::new(ask.now + ask.visibility, before.count(), before.first());
             self.due.remove(&(before.until(), stamp));
             self.due.insert((state.until(), stamp));
             self.set_state(stamp, state, batch);
             taken.push(Taken { stamp, state, row: None });
         }
-        self.remember(id, ask.now, &taken);
+        if let Some(attempt) = self.attempts.get_mut(id) {
+            attempt.messages = taken.iter().map(|taken| (taken.stamp, taken.state)).collect();
+        }
         self.advance(ask.now);
-        Some(taken)
+        Some((at, taken))
     }
 
     /// Remembers a receive under its attempt id. In memory only: after a restart the messages wait for their timeout.

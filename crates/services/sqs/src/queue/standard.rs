@@ -21,7 +21,7 @@ use super::{
     window::{Gap, Window},
 };
 use crate::{
-    limits::{CURSOR_EVERY, FAIR_LOOK_AHEAD, IN_FLIGHT},
+    limits::{CURSOR_EVERY, EXPIRED_OPS, FAIR_LOOK_AHEAD, IN_FLIGHT},
     receipt::Receipt,
     tables::{Hidden, keys, message},
 };
@@ -139,6 +139,10 @@ impl Standard {
                     let Some((stamp, row)) = self.take_fresh(&mut fair) else { break };
                     if message::sent(&row) < ask.expired_before {
                         message::delete(batch, self.queue, stamp, message::rows(&row));
+                        if batch.ops.len() >= EXPIRED_OPS {
+                            received.starved = received.messages.is_empty();
+                            break;
+                        }
                     } else if moving {
                         self.leaving.insert(stamp);
                         received.dead.push((stamp, Hidden::new(0, 0, 0)));
@@ -295,6 +299,10 @@ impl Standard {
 
     /// See [`super::State::ready`].
     pub fn ready(&self) -> usize {
+        // At the limit nothing is handed out: nobody is woken in vain.
+        if self.in_flight.len() >= IN_FLIGHT {
+            return 0;
+        }
         self.window.len() + self.released.len() + self.returned_count()
     }
 
