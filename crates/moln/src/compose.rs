@@ -15,9 +15,7 @@ use moln_gateway::{
     route::{Registration, Router},
     sigv4::Verifier,
 };
-use moln_kernel::{
-    AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture,
-};
+use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture};
 use moln_sqs::Queues;
 use moln_store::{
     FjallStore, Options, Store, StoreError,
