@@ -128,11 +128,7 @@ impl Queue {
             }
             self.settle(core, pending).await?;
             match step {
-                Step::Replayed(at, taken) => {
-                    let mut deliveries = self.deliver(core, taken, &ask).await?;
-                    deliveries.iter_mut().for_each(|delivery| delivery.received = at);
-                    return Ok(deliveries);
-                }
+                Step::Replayed(at, taken) => return self.deliver(core, taken, &ask, at).await,
                 Step::Wait(woken) => {
                     self.start_timer(core);
                     self.decided.notify_waiters();
@@ -169,7 +165,7 @@ impl Queue {
                         }
                         continue;
                     }
-                    let deliveries = self.deliver(core, received.messages, &ask).await?;
+                    let deliveries = self.deliver(core, received.messages, &ask, ask.now).await?;
                     if deliveries.is_empty() && now < deadline && !*closing.borrow() {
                         continue;
                     }
@@ -179,12 +175,14 @@ impl Queue {
         }
     }
 
-    /// Adds the rows memory did not have. What was deleted meanwhile, or is past its retention, is left out.
+    /// Adds the rows memory did not have; `received` is the moment the handles carry. What was deleted meanwhile, or is
+    /// past its retention, is left out.
     async fn deliver(
         self: &Arc<Self>,
         core: &Arc<Core>,
         taken: Vec<Taken>,
         ask: &Ask,
+        received: u64,
     ) -> Result<Vec<Delivery>, ApiError> {
         let mut deliveries = Vec::with_capacity(taken.len());
         let mut expired = Vec::new();
@@ -199,7 +197,7 @@ impl Queue {
                 Some(row) if message::sent(&row) < ask.expired_before => {
                     expired.push((stamp, message::rows(&row)));
                 }
-                Some(row) => deliveries.push(Delivery { stamp, state, received: ask.now, row }),
+                Some(row) => deliveries.push(Delivery { stamp, state, received, row }),
                 None => {}
             }
         }
