@@ -51,7 +51,8 @@ fn check_name(name: &str) -> Result<(), ApiError> {
             "Invalid message attribute name '{name}': it can't start or end with a period, nor have periods in succession."
         ));
     }
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+    // Letters of any script: AWS takes them, whatever its message says.
+    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
         return refuse(format!(
             "Invalid message attribute name '{name}': it can contain A-Z, a-z, 0-9, underscore (_), hyphen (-), and \
              period (.) characters."
