@@ -1,0 +1,1 @@
+//! Execution environments: what runs a function's code.

@@ -1,0 +1,1 @@
+//! The launcher: runs functions' processes in sandboxes.

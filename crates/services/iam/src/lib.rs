@@ -1,0 +1,3 @@
+//! AWS IAM: roles and policies.
+
+moln_wire::api!(pub mod model);

@@ -1,0 +1,3 @@
+//! Amazon `CloudWatch` Logs.
+
+moln_wire::api!(pub mod model);

@@ -1,0 +1,3 @@
+//! AWS STS: who the caller is, and sessions.
+
+moln_wire::api!(pub mod model);
