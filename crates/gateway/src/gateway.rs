@@ -267,6 +267,7 @@ impl Gateway {
             account: identity.account,
             region: self.doorkeeper.region(signed, addressed.region),
             principal: identity.principal,
+            caller: identity.caller,
             request_id: request_id.clone(),
             trace: head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Into::into),
             lineage: Lineage::default(),

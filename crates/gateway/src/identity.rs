@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::Arc};
 
 use bytes::Bytes;
 use http::request::Parts;
-use moln_kernel::{AccountId, Endpoint, Principal, Region, ports::Credential};
+use moln_kernel::{AccountId, Caller, Endpoint, Principal, Region, ports::Credential};
 
 use crate::sigv4::{ChunkChain, Failure, Now, Presented, Verifier};
 
@@ -24,6 +24,8 @@ pub struct Identity {
     pub account: AccountId,
     /// Who calls.
     pub principal: Principal,
+    /// What else is known of the caller, when a signature was verified.
+    pub caller: Option<Arc<Caller>>,
     /// Verifies the body's chunks, when it comes in signed ones.
     pub chain: Option<ChunkChain>,
     /// Whether a signature was verified.
@@ -83,6 +85,7 @@ impl Doorkeeper {
         Ok(Identity {
             account: verified.account,
             principal: verified.principal,
+            caller: Some(verified.caller),
             chain: verified.chain,
             verified: true,
         })
@@ -90,7 +93,7 @@ impl Doorkeeper {
 
     #[expect(clippy::unused_self, reason = "reads as a decision of the doorkeeper")]
     fn unverified(&self, account: AccountId, principal: Principal) -> Identity {
-        Identity { account, principal, chain: None, verified: false }
+        Identity { account, principal, caller: None, chain: None, verified: false }
     }
 
     /// The region: of the signature, else of the host, else the default.

@@ -1,6 +1,6 @@
 //! Who calls, where, and on whose behalf: travels with every request and every delivery.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,34 @@ pub enum Principal {
     Arn(Arc<str>),
 }
 
+/// A caller whose key is known and whose signature was verified: what a principal's ARN does not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The key that signed.
+    pub access_key_id: Arc<str>,
+    /// The principal's unique id: the account of a root, `AIDA…` of a user, `AROA…:session-name` of a role's session.
+    pub user_id: Arc<str>,
+    /// Temporary credentials: what they were given along.
+    pub session: Option<Session>,
+}
+
+/// What temporary credentials carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// The role they are of; `None`: a user's own or federated ones.
+    pub role_arn: Option<Arc<str>>,
+    /// Session tags, inherited ones among them.
+    pub tags: BTreeMap<String, String>,
+    /// The keys of the tags that a chained session inherits.
+    pub transitive: Vec<String>,
+    /// The source identity, which a chained session keeps.
+    pub source_identity: Option<String>,
+    /// The session's own policy, a JSON document: it may do what its role and this both allow.
+    pub policy: Option<Arc<str>>,
+    /// Managed policies that limit the session the same way.
+    pub policy_arns: Vec<String>,
+}
+
 /// Where the client believes it talks to: the base of URLs in answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -100,6 +128,8 @@ pub struct Context {
     pub region: Region,
     /// Who calls.
     pub principal: Principal,
+    /// What is known of the caller besides; `None` when nothing was verified, or nobody called from outside.
+    pub caller: Option<Arc<Caller>>,
     /// This request's id.
     pub request_id: RequestId,
     /// `X-Amzn-Trace-Id` as received.
@@ -125,6 +155,7 @@ impl Context {
             account,
             region,
             principal,
+            caller: None,
             request_id: RequestId::random(),
             trace: None,
             lineage: Lineage::default(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ApiError;
+use crate::{AccountId, ApiError};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 /// RFC 4648's alphabet, which AWS's key and principal ids (`AKIA…`, `AIDA…`) are written in.
@@ -77,6 +77,35 @@ fn pick(prefix: &str, count: usize, alphabet: &[u8]) -> String {
     id
 }
 
+/// An access key id that names its account, as AWS's do: `AKIA` or `ASIA`, then 16 letters that hold the account's number
+/// and 39 random bits. Not unique by itself: whoever stores one demands that it is not there yet.
+pub fn access_key_id(prefix: &str, account: &AccountId) -> String {
+    let account = account.as_str().parse::<u128>().unwrap_or(0);
+    // The account's 40 bits stand behind the first of 80.
+    let bits =
+        (1 << 79) | ((account & KEY_ACCOUNT) << KEY_ACCOUNT_AT) | (unique() & ((1 << KEY_ACCOUNT_AT) - 1));
+    let letter = |at: u32| BASE32.get(usize::try_from(bits >> (75 - 5 * at) & 31).unwrap_or(0)).copied();
+    let mut id = String::with_capacity(prefix.len() + 16);
+    id.push_str(prefix);
+    id.extend((0..16).filter_map(letter).map(char::from));
+    id
+}
+
+/// The account an access key id of the present form names.
+pub fn account_of_access_key(id: &str) -> Option<AccountId> {
+    let letters = id.get(4..).filter(|letters| letters.len() == 16)?;
+    let bits = letters.bytes().try_fold(0u128, |bits, letter| {
+        let value = BASE32.iter().position(|known| *known == letter)?;
+        Some(bits << 5 | u128::try_from(value).ok()?)
+    })?;
+    (bits >> 79 == 1).then(|| AccountId::new(format!("{:012}", bits >> KEY_ACCOUNT_AT & KEY_ACCOUNT)))
+}
+
+/// 40 bits: a number of twelve digits.
+const KEY_ACCOUNT: u128 = (1 << 40) - 1;
+/// Behind the account's bits of an access key id.
+const KEY_ACCOUNT_AT: u32 = 39;
+
 /// `N` bytes from the operating system's generator, fit for keys. Fails only where the system has none.
 pub fn secret<const N: usize>() -> Result<[u8; N], ApiError> {
     let mut bytes = [0; N];
@@ -103,6 +132,19 @@ mod tests {
         assert_eq!(Uuid::from_bits(0).as_str(), "00000000-0000-4000-8000-000000000000");
         assert_eq!(Uuid::from_bits(u128::MAX).as_str(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert_ne!(Uuid::random(), Uuid::random());
+    }
+
+    #[test]
+    fn access_keys_name_their_account() {
+        // AWS's own example of the form.
+        assert_eq!(account_of_access_key("ASIAQNZGKIQY56JQ7WML").unwrap().as_str(), "029608264753");
+        for account in ["000000000000", "123456789012", "999999999999"] {
+            let id = access_key_id("AKIA", &account.into());
+            assert_eq!((id.len(), account_of_access_key(&id).unwrap().as_str()), (20, account));
+        }
+        for bad in ["", "AKIA", "AKIAIOSFODNN7EXAMPLE", "ASIAQNZGKIQY56JQ7WM1", "ASI\u{e4}NZGKIQY56JQ7WML"] {
+            assert_eq!(account_of_access_key(bad), None, "{bad}");
+        }
     }
 
     #[test]

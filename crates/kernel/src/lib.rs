@@ -16,6 +16,6 @@ pub mod tags;
 
 pub use arn::Arn;
 pub use clock::{Clock, ManualClock, MovableClock, SharedClock, SystemClock, Timestamp};
-pub use context::{AccountId, Context, Endpoint, Principal, Region, RequestId};
+pub use context::{AccountId, Caller, Context, Endpoint, Principal, Region, RequestId, Session};
 pub use error::{ApiError, Fault};
 pub use lineage::{Lineage, LoopStopped, RecursiveLoop};

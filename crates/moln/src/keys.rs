@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use moln_kernel::{
-    AccountId, Principal,
+    AccountId, Caller, Principal,
     ports::{Credential, Credentials},
 };
 
@@ -30,6 +30,12 @@ impl RootKeys {
         let credential = Credential {
             secret: Arc::from(secret),
             session_token: None,
+            caller: Arc::new(Caller {
+                access_key_id: id.into(),
+                user_id: account.as_str().into(),
+                session: None,
+            }),
+            expires: None,
             principal: Principal::Account(account.clone()),
             account,
         };

@@ -16,6 +16,8 @@ pub enum Failure {
     UnknownKey,
     /// The session token is absent or not the key's.
     BadToken,
+    /// The session has ended.
+    Expired,
     /// Not what the secret would have signed.
     Mismatch,
     /// The credential scope names another day, service or terminator; says which.
@@ -65,6 +67,11 @@ impl Failure {
             Self::UnknownKey | Self::BadToken => {
                 ("InvalidClientTokenId", "UnrecognizedClientException", INVALID.into())
             }
+            Self::Expired => (
+                "ExpiredToken",
+                "ExpiredTokenException",
+                "The security token included in the request is expired".into(),
+            ),
             Self::Mismatch | Self::ContentMismatch => {
                 ("SignatureDoesNotMatch", "InvalidSignatureException", MISMATCH.into())
             }
@@ -87,6 +94,7 @@ impl Failure {
                 "The AWS Access Key Id you provided does not exist in our records.".into(),
             ),
             Self::BadToken => ("InvalidToken", 400, "The provided token is malformed or otherwise invalid.".into()),
+            Self::Expired => ("ExpiredToken", 400, "The provided token has expired.".into()),
             Self::Mismatch => (
                 "SignatureDoesNotMatch",
                 403,

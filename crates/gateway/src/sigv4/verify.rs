@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use moln_kernel::{
-    AccountId, Principal, Timestamp,
+    AccountId, Caller, Principal, Timestamp,
     ports::{Credential, Credentials},
 };
 use ring::hmac;
@@ -26,6 +26,8 @@ pub struct Verified {
     pub account: AccountId,
     /// Whose key it is.
     pub principal: Principal,
+    /// What else is known of it.
+    pub caller: Arc<Caller>,
     /// Where the chain of chunk signatures begins, when the body comes in signed chunks.
     pub chain: Option<ChunkChain>,
 }
@@ -95,10 +97,18 @@ impl Verifier {
         let to_sign = string_to_sign(&date, &scope, &text);
         // Compares in constant time.
         hmac::verify(&signing, to_sign.as_bytes(), &claimed).map_err(|_| Failure::Mismatch)?;
+        if credential.expires.is_some_and(|end| end <= now.clock) {
+            return Err(Failure::Expired);
+        }
         let chain = payload
             .starts_with("STREAMING-AWS4-HMAC-SHA256")
             .then(|| ChunkChain::new(signing, date, scope, claims.signature.to_string()));
-        Ok(Verified { account: credential.account.clone(), principal: credential.principal.clone(), chain })
+        Ok(Verified {
+            account: credential.account.clone(),
+            principal: credential.principal.clone(),
+            caller: Arc::clone(&credential.caller),
+            chain,
+        })
     }
 
     /// When it was signed; an error when that is too far from now.

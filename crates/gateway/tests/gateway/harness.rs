@@ -19,7 +19,7 @@ use moln_gateway::{
     sigv4::{Signer, Verifier, sign},
 };
 use moln_kernel::{
-    AccountId, ApiError, Clock, Context, ManualClock, MovableClock, Principal, Region, Timestamp,
+    AccountId, ApiError, Caller, Clock, Context, ManualClock, MovableClock, Principal, Region, Timestamp,
     clock::BoxFuture,
     ports::{Credential, Credentials},
 };
@@ -209,6 +209,12 @@ impl Start {
         let credential = Credential {
             secret: SECRET.into(),
             session_token: self.token.map(Into::into),
+            caller: Arc::new(Caller {
+                access_key_id: KEY.into(),
+                user_id: "AIDACKCEVSQ6C2EXAMPLE".into(),
+                session: None,
+            }),
+            expires: None,
             principal: Principal::Account(account.clone()),
             account,
         };

@@ -21,6 +21,10 @@ pub struct Credential {
     pub account: crate::AccountId,
     /// Who it is.
     pub principal: crate::Principal,
+    /// What there is to know besides.
+    pub caller: Arc<crate::Caller>,
+    /// From then on it is refused as expired.
+    pub expires: Option<Timestamp>,
 }
 
 /// A session's credentials, for a function or a service that acts in a role.

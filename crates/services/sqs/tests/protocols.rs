@@ -75,6 +75,7 @@ fn context() -> Context {
     Context {
         account: "000000000000".into(),
         region: "us-east-1".into(),
+        caller: None,
         principal: Principal::Anonymous,
         request_id: "11111111-2222-3333-4444-555555555555".into(),
         trace: None,

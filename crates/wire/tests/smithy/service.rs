@@ -106,6 +106,7 @@ pub(crate) fn serve(probe: &Arc<Probe>, protocol: Protocol, head: &Parts, body: 
     let ctx = Context {
         account: "000000000000".into(),
         region: "us-east-1".into(),
+        caller: None,
         principal: Principal::Anonymous,
         request_id: "foo-id".into(),
         trace: None,
