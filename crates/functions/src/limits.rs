@@ -1,0 +1,81 @@
+//! Every limit as a number, with the AWS quota or the reason it comes from.
+
+use std::time::Duration;
+
+/// Largest event and largest buffered answer, bytes (AWS: 6 MB, counted as 6 MiB; an answer's limit is a little above).
+pub const PAYLOAD: usize = 6 * 1024 * 1024;
+/// Largest buffered answer, bytes: AWS names this figure in `Function.ResponseSizeTooLarge`.
+pub const RESPONSE: usize = 6 * 1024 * 1024 + 100;
+/// Largest streamed answer, bytes (AWS: 200 MB).
+pub const STREAMED: u64 = 200 * 1024 * 1024;
+/// Pieces of a streamed answer that wait for a slow reader; then the function waits.
+pub const STREAM_PIECES: usize = 16;
+/// Largest head (request line and headers) on the Runtime API, bytes.
+pub const HEAD: usize = 64 * 1024;
+/// Connections to one environment's Runtime API at a time.
+pub const CONNECTIONS: usize = 64;
+/// Time for initialisation (AWS: 10 s); then it begins again within the first invocation.
+pub const INIT: Duration = Duration::from_secs(10);
+/// Time for initialisation of a provisioned environment (AWS: the larger of 130 s and the function's timeout).
+pub const INIT_PROVISIONED: Duration = Duration::from_secs(130);
+/// Extensions registered in one environment (AWS: 10).
+pub const EXTENSIONS: usize = 10;
+/// Time for shutdown with an external extension (AWS: 2 s).
+pub const SHUTDOWN_EXTERNAL: Duration = Duration::from_millis(2_000);
+/// Time for shutdown with internal extensions only (AWS: 300 ms); of the external ones' time the runtime gets this much
+/// before the extensions are told (AWS: 300 ms).
+pub const SHUTDOWN_INTERNAL: Duration = Duration::from_millis(300);
+/// The tail of the log that an invocation answers, bytes (AWS: 4 KB).
+pub const TAIL: usize = 4 * 1024;
+/// Longest log line, bytes (CloudWatch Logs: 256 KB and the event's 26 bytes); a longer one is split.
+pub const LINE: usize = 256 * 1024 - 26;
+/// Lines that one environment hands on in one go.
+pub const LINES: usize = 256;
+/// Bytes of log lines that one environment may hold before it hands them on.
+pub const LOG_BUFFER: usize = 1024 * 1024;
+/// Log bytes that one environment may write a second; what is above is dropped and counted, so that a function that
+/// prints without end neither slows others nor grows memory. The first second is free up to four times that.
+pub const LOG_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
+/// Telemetry events waiting for one subscriber.
+pub const TELEMETRY_EVENTS: usize = 10_000;
+/// Telemetry subscribers in one environment.
+pub const TELEMETRY_SUBSCRIBERS: usize = EXTENSIONS;
+
+/// What whoever runs Moln may set.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Environments at a time, all functions together, pre-warmed ones included.
+    pub environments: usize,
+    /// Memory of all environments together, MB as configured of them; `None`: not limited.
+    pub memory_mb: Option<u64>,
+    /// Environments that start at the same time.
+    pub starting: usize,
+    /// How long an invocation waits for an environment when all are busy.
+    pub waiting: Duration,
+    /// How long an environment stays idle before it ends.
+    pub idle: Duration,
+    /// Pre-warmed processes a runtime.
+    pub warm: usize,
+    /// Time for initialisation; see [`INIT`].
+    pub init: Duration,
+    /// Grace at shutdown with external extensions; see [`SHUTDOWN_EXTERNAL`].
+    pub shutdown_external: Duration,
+    /// Grace at shutdown with internal extensions only; see [`SHUTDOWN_INTERNAL`].
+    pub shutdown_internal: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            environments: 1_000,
+            memory_mb: None,
+            starting: 16,
+            waiting: Duration::from_secs(30),
+            idle: Duration::from_secs(7 * 60),
+            warm: 1,
+            init: INIT,
+            shutdown_external: SHUTDOWN_EXTERNAL,
+            shutdown_internal: SHUTDOWN_INTERNAL,
+        }
+    }
+}
