@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use moln_kernel::{
-    AccountId, ApiError, Arn, Context, Endpoint, Principal, Region, SharedClock,
+    AccountId, ApiError, Arn, Context, Endpoint, Principal, RecursiveLoop, Region, SharedClock,
     clock::BoxFuture,
     ports::{QueueAttributeValue, QueueMessage, QueueMessageAttribute, SendToQueue},
 };
@@ -92,6 +92,11 @@ fn failure(error: &ApiError) -> Failure {
 impl Target for QueueTarget {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.send(delivery))
+    }
+
+    fn recursive_loop(&self, _: &str) -> RecursiveLoop {
+        // A queue does nothing by itself: whoever reads it judges the loop, by what was wished of it.
+        RecursiveLoop::Allow
     }
 
     fn concurrency(&self) -> usize {

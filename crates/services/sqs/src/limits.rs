@@ -20,6 +20,12 @@ pub const ID_CHARS: usize = 128;
 pub const TRACE_BYTES: usize = 4_096;
 /// Messages one `ReceiveMessage` returns.
 pub const RECEIVE_MESSAGES: i32 = 10;
+/// Bytes after which a poller's receive stops (a poller's batch has at most 6 MB).
+pub const POLLED_BYTES: usize = 6 << 20;
+/// Messages a poller's receive takes in one commit, at most: bounds what long ones take of memory.
+pub const POLLED_AT_ONCE: usize = 100;
+/// Messages deleted or changed in one commit: seventeen rows each, within what a commit takes.
+pub const SETTLED_AT_ONCE: usize = 100;
 /// Longest long poll, seconds.
 pub const WAIT_SECONDS: i32 = 20;
 /// Longest visibility timeout, seconds (12 hours), also summed over changes since the receive.

@@ -1,5 +1,7 @@
 //! What other services may ask of queues, through the kernel's ports.
 
+mod receiving;
+
 use std::collections::BTreeMap;
 
 use moln_kernel::{

@@ -25,6 +25,7 @@ fn incoming(now: u64, delay: u64, group: Option<&str>) -> Incoming {
         trace: None,
         attributes: Vec::new(),
         history: None,
+        lineage: None,
         body: "body",
     };
     Incoming { row: message.encode(), visible_at: now + delay, group: group.map(Into::into) }

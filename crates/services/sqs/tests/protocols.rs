@@ -95,6 +95,7 @@ async fn ask(protocol: Protocol, operation: &str, uri: &str, body: &str) -> (Res
     let service = Arc::new(model::Api(Arc::new(Echo)));
     let body = Bytes::copy_from_slice(body.as_bytes());
     let response = server::serve(service, context(), protocol, index, &head, body).await;
+    let response = response.map(|body| body.whole().expect("nothing streams here"));
     let text = String::from_utf8(response.body().to_vec()).unwrap();
     (response, text)
 }

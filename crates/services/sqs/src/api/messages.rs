@@ -292,7 +292,7 @@ impl Queues {
 }
 
 /// The system attributes asked for that the message has.
-fn system_attributes(
+pub(crate) fn system_attributes(
     queue: &Queue,
     delivery: &Delivery,
     stored: &Message<'_>,

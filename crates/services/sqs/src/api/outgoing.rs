@@ -105,6 +105,8 @@ pub(crate) fn ready(
     let id = uuid();
     let body_md5 = md5::of(draft.body.as_bytes());
     let attributes_md5 = md5::of_attributes(&attributes);
+    // What a function sends carries the chain that led to it, so that a loop over this queue ends.
+    let lineage = (!ctx.lineage.hops.is_empty()).then(|| ctx.lineage.encode());
     let system = own_trace.map(|text| Attribute {
         name: "AWSTraceHeader",
         data_type: "String",
@@ -121,6 +123,7 @@ pub(crate) fn ready(
         trace,
         attributes,
         history: None,
+        lineage: lineage.as_deref(),
         body: draft.body,
     };
     let incoming = Incoming {

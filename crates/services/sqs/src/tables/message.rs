@@ -20,6 +20,7 @@ const DEDUPLICATION: u8 = 4;
 const TRACE: u8 = 8;
 const ATTRIBUTES: u8 = 16;
 const HISTORY: u8 = 32;
+const LINEAGE: u8 = 64;
 /// Version, flags, rows, id, sent: what is looked at without reading the rest.
 const SENT_AT: usize = 3 + 16;
 
@@ -77,6 +78,8 @@ pub struct Message<'a> {
     pub attributes: Vec<Attribute<'a>>,
     /// Its past in other queues.
     pub history: Option<History<'a>>,
+    /// What has led here, in the text form of `moln_kernel::Lineage`.
+    pub lineage: Option<&'a str>,
     /// The body.
     pub body: &'a str,
 }
@@ -92,6 +95,7 @@ impl<'a> Message<'a> {
             (self.trace.is_some(), TRACE),
             (!self.attributes.is_empty(), ATTRIBUTES),
             (self.history.is_some(), HISTORY),
+            (self.lineage.is_some(), LINEAGE),
         ] {
             if set {
                 flags |= flag;
@@ -114,6 +118,9 @@ impl<'a> Message<'a> {
         }
         if let Some(history) = self.history {
             row.varint(u64::from(history.receives)).u64(history.first_received).text(history.source_arn);
+        }
+        if let Some(lineage) = self.lineage {
+            row.text(lineage);
         }
         row.raw(self.body.as_bytes());
         let rows = row.0.len().div_ceil(INLINE_BYTES).max(1);
@@ -159,6 +166,7 @@ impl<'a> Message<'a> {
                 source_arn: row.text()?,
             })
         };
+        let lineage = if flags & LINEAGE == 0 { None } else { Some(row.text()?) };
         let body = std::str::from_utf8(row.0).ok()?;
         let delayed = flags & DELAYED != 0;
         Some(Self {
@@ -172,6 +180,7 @@ impl<'a> Message<'a> {
             trace,
             attributes,
             history,
+            lineage,
             body,
         })
     }
@@ -278,6 +287,7 @@ mod tests {
                 Attribute { name: "b", data_type: "Binary.png", value: AttributeValue::Binary(&[0, 255]) },
             ],
             history: Some(History { receives: 300, first_received: 5, source_arn: "arn:q" }),
+            lineage: Some("arn:f,0"),
             body,
         }
     }
