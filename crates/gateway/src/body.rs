@@ -10,6 +10,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use moln_wire::ByteStream;
 use tokio::{sync::mpsc, time::Instant};
 
 /// A response's body: whole, or a stream from another task (backups).
@@ -19,6 +20,14 @@ pub enum Body {
     Whole(Bytes),
     /// Pieces as they come. An error cuts the connection, so that the client sees that something is missing.
     Stream(mpsc::Receiver<Result<Bytes, std::io::Error>>),
+    /// A service's stream. An error cuts the connection.
+    Pieces(ByteStream),
+}
+
+impl From<ByteStream> for Body {
+    fn from(stream: ByteStream) -> Self {
+        stream.whole().map_or_else(Self::Pieces, Self::Whole)
+    }
 }
 
 impl HttpBody for Body {
@@ -33,6 +42,10 @@ impl HttpBody for Body {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|p| p.map(Frame::data))),
+            Self::Pieces(stream) => stream.poll_next(cx).map(|piece| {
+                piece
+                    .map(|p| p.map(Frame::data).map_err(|error| std::io::Error::other(error.message.clone())))
+            }),
         }
     }
 
@@ -44,6 +57,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(_) => SizeHint::default(),
+            Self::Pieces(stream) => stream.size().map(SizeHint::with_exact).unwrap_or_default(),
         }
     }
 }

@@ -275,7 +275,7 @@ impl Gateway {
             now,
         };
         let response = wire::serve(Arc::clone(service), context, protocol, operation, head, body).await;
-        (whole(response), Some((number, operation)))
+        (response.map(Body::from), Some((number, operation)))
     }
 
     fn log(

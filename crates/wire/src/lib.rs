@@ -7,6 +7,7 @@
 //! - a struct per structure (`model::SendMessageRequest { queue_url: String, delay_seconds: Option<i32>, … }`): required
 //!   members plain, others `Option`; lists `Vec`, maps `BTreeMap<String, _>`, blobs `Bytes`, enums `String`, moments
 //!   [`moln_kernel::Timestamp`]; `Clone + Debug + Default`. Unions are enums with a variant per member and `Unset`.
+//!   Streaming blobs are [`ByteStream`], event streams [`EventStream`]; what holds one is not `Clone`.
 //! - the trait (`model::Sqs: Hooks`), one async method per operation, each answering 501 until overridden:
 //!   `async fn send_message(&self, ctx: &Context, input: SendMessageRequest) -> Result<SendMessageResult, ApiError>`.
 //!   Inputs were validated before the method is called.
@@ -20,9 +21,11 @@
 //!
 //! # For the front door
 //! [`server::serve`] answers a request whose service, protocol and operation are known; [`server::error_response`]
-//! writes an error before that; [`server::operation_index`] and [`server::match_route`] find operations.
+//! writes an error before that; [`server::operation_index`] and [`server::match_route`] find operations. Services that
+//! own hosts and answer raw HTTP there are [`site::Site`]s.
 
 pub mod cbor;
+mod events;
 pub mod eventstream;
 pub mod json;
 mod loose;
@@ -34,6 +37,8 @@ pub mod schema;
 pub mod server;
 pub mod service;
 pub mod shape;
+pub mod site;
+mod stream;
 mod text;
 pub mod time;
 pub mod validate;
@@ -45,9 +50,11 @@ pub use http;
 pub use moln_kernel::{ApiError, Context, Timestamp};
 pub use serde_json::Value as Document;
 
+pub use events::EventStream;
 pub use schema::{Kind, Location, Member, Schema};
 pub use service::{Answer, Hooks, Operation, Protocol, Service, ServiceModel};
 pub use shape::{Opaque, ReadError, ReadShape, Shape, ShapeReader, ShapeWriter, WriteShape, read};
+pub use stream::{ByteStream, Pieces};
 pub use validate::{Constraint, ValidationFailure, accept};
 
 /// Takes in what `build.rs` generated: `moln_wire::api!(pub mod model);`.

@@ -1,6 +1,8 @@
 //! Which operation of a REST service a request means: method, path pattern with labels, fixed query parameters.
 
-use crate::{Operation, ServiceModel, query::decode};
+use http::HeaderMap;
+
+use crate::{Location, Operation, ServiceModel, query::decode};
 
 /// The labels of a route: name and decoded text.
 pub type Labels = Vec<(&'static str, String)>;
@@ -17,15 +19,85 @@ pub fn match_route(
     let candidates = model.operations.iter().enumerate().filter(|(_, operation)| operation.method == method);
     candidates
         .filter_map(|(index, operation)| {
-            let labels = labels(operation, path, query)?;
+            let labels = pattern_labels(operation, path, query)?;
             Some((specificity(operation), index, labels))
         })
         .max_by(|(a, ..), (b, ..)| a.cmp(b))
         .map(|(_, index, labels)| (index, labels))
 }
 
+/// S3's operations: a path is nothing, a bucket, or a bucket and a key that may hold anything (`..`, `//`), verbatim. Of
+/// the operations that stand there, the one most of whose marks (fixed query, and required query parameters and headers)
+/// the request carries; one that lacks a mark of its pattern does not count.
+/// `None`: nothing stands there for this method, or the path is not UTF-8.
+pub fn match_bucket_route(
+    model: &ServiceModel,
+    method: &str,
+    path: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Option<usize> {
+    let level = match path.strip_prefix('/').unwrap_or(path).split_once('/') {
+        Some((_, key)) if !key.is_empty() => "/{Bucket}/{Key+}",
+        None if matches!(path, "/" | "") => "/",
+        _ => "/{Bucket}",
+    };
+    bucket_labels(path)?;
+    let query = query.unwrap_or_default();
+    let sent = |wanted: &str| query.split('&').any(|pair| same_pair(pair, wanted));
+    let mut best: Option<((usize, bool, usize), usize)> = None;
+    for (index, operation) in model.operations.iter().enumerate() {
+        let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+        if operation.method != method || pattern != level {
+            continue;
+        }
+        let mut marks = fixed.split('&').filter(|mark| !mark.is_empty());
+        if !marks.clone().all(sent) {
+            continue;
+        }
+        let (mut there, mut absent) = (0, 0);
+        for member in operation.input.members.iter().filter(|member| member.required) {
+            match member.location {
+                Location::Query if sent(member.wire) => there += 1,
+                Location::Header if headers.contains_key(member.wire) => there += 1,
+                Location::Query | Location::Header => absent += 1,
+                _ => {}
+            }
+        }
+        let rank = (marks.by_ref().count(), absent == 0, there);
+        // Of equals the last by name: `GetBucketLifecycleConfiguration`, not its forerunner `GetBucketLifecycle`.
+        if best.is_none_or(|(known, _)| rank >= known) {
+            best = Some((rank, index));
+        }
+    }
+    best.map(|(_, index)| index)
+}
+
+/// Bucket and key of a path, decoded, otherwise as sent.
+fn bucket_labels(path: &str) -> Option<Labels> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    let mut labels = Labels::new();
+    if !bucket.is_empty() {
+        labels.push(("Bucket", decoded(bucket)?));
+    }
+    if !key.is_empty() {
+        labels.push(("Key", decoded(key)?));
+    }
+    Some(labels)
+}
+
 /// The labels of a path that matches an operation's pattern.
-pub(crate) fn labels(operation: &'static Operation, path: &str, query: Option<&str>) -> Option<Labels> {
+pub(crate) fn labels(
+    model: &ServiceModel,
+    operation: &'static Operation,
+    path: &str,
+    query: Option<&str>,
+) -> Option<Labels> {
+    if model.buckets { bucket_labels(path) } else { pattern_labels(operation, path, query) }
+}
+
+fn pattern_labels(operation: &'static Operation, path: &str, query: Option<&str>) -> Option<Labels> {
     let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
     let sent = |wanted: &str| query.is_some_and(|query| query.split('&').any(|pair| same_pair(pair, wanted)));
     if !fixed.split('&').filter(|pair| !pair.is_empty()).all(sent) {

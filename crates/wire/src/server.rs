@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, 
 use moln_kernel::{ApiError, Context, RequestId};
 
 use crate::{
-    Operation, Protocol, Service, ServiceModel,
+    ByteStream, Operation, Protocol, Service, ServiceModel,
     cbor::CborReader,
     json::JsonReader,
     query::{Params, QueryReader},
@@ -21,34 +21,40 @@ use crate::{
     xml::escape,
 };
 
-pub use crate::route::{Labels, match_route};
+pub use crate::route::{Labels, match_bucket_route, match_route};
 pub use failure::error_response;
 
 /// Reads, validates, calls, and writes the answer or the error, with request ids. Never fails: every error is an
-/// answer. `operation` is an index into the model's operations (see [`operation_index`], [`match_route`]).
+/// answer. `operation` is an index into the model's operations (see [`operation_index`], [`match_route`]). The body must be
+/// whole unless the operation's input streams ([`Operation::streams_in`]).
 pub async fn serve(
     service: Arc<dyn Service>,
     ctx: Context,
     protocol: Protocol,
     operation: usize,
     head: &Parts,
-    body: Bytes,
-) -> Response<Bytes> {
+    body: impl Into<ByteStream>,
+) -> Response<ByteStream> {
     let (model, request_id) = (service.model(), ctx.request_id.clone());
-    let begun = match model.operations.get(operation) {
-        Some(modelled) => begin(service, ctx, protocol, (operation, modelled), head, &body),
+    let modelled = model.operations.get(operation);
+    // Only S3's answers are looked at afterwards.
+    let later = model.buckets.then(|| (Arc::clone(&service), ctx.clone()));
+    let begun = match modelled {
+        Some(modelled) => begin(service, ctx, protocol, (operation, modelled), head, body.into()),
         None => Err(ApiError::not_implemented(model.service_id, "this operation")),
     };
-    // The body is not kept while the work goes on.
-    drop(body);
     let result = match begun {
         Ok((answer, modelled)) => answer.await.map(|output| (output, modelled)),
         Err(error) => Err(error),
     };
-    match result {
+    let mut response = match result {
         Ok((output, modelled)) => success::response(protocol, model, modelled, output.as_ref(), &request_id),
-        Err(error) => error_response(protocol, Some(model), &error, &request_id),
+        Err(error) => error_response(protocol, Some(model), &error, &request_id).map(ByteStream::from),
+    };
+    if let Some((service, ctx)) = later {
+        service.hooks().finish(modelled, &ctx, head, &mut response);
     }
+    response
 }
 
 /// Reads the input and starts the work.
@@ -58,10 +64,22 @@ fn begin(
     protocol: Protocol,
     (index, operation): (usize, &'static Operation),
     head: &Parts,
-    body: &Bytes,
+    body: ByteStream,
 ) -> Result<(Answer, &'static Operation), ApiError> {
     let malformed = |error: ReadError| ApiError::sender("SerializationException", error.message);
+    service.hooks().admit(operation, &ctx, head)?;
     let schema = operation.input;
+    let is_rest = matches!(protocol, Protocol::RestJson | Protocol::RestXml);
+    let (body, stream) = if is_rest && operation.streams_in() {
+        (Bytes::new(), Some(body))
+    } else {
+        let whole = body.whole();
+        (
+            whole.map_err(|_| ApiError::internal("The request's body was not read before its operation."))?,
+            None,
+        )
+    };
+    let body = &body;
     let answer = match protocol {
         Protocol::Json10 | Protocol::Json11 => {
             let mut reader = JsonReader::new(body, schema).map_err(malformed)?;
@@ -84,10 +102,15 @@ fn begin(
         }
         Protocol::RestJson | Protocol::RestXml => {
             let codec = if protocol == Protocol::RestJson { Codec::Json } else { Codec::Xml };
-            let labels = route::labels(operation, head.uri.path(), head.uri.query()).unwrap_or_default();
+            let labels = route::labels(service.model(), operation, head.uri.path(), head.uri.query());
+            let labels = labels.unwrap_or_default();
             let (query, headers) = (head.uri.query().unwrap_or_default(), &head.headers);
             let request = rest::Request { labels: &labels, query, headers, body };
-            service.call(ctx, index, &mut RestReader::new(request, codec).map_err(malformed)?)?
+            let mut reader = RestReader::new(request, codec).map_err(malformed)?;
+            if let Some(stream) = stream {
+                reader = reader.streaming(stream);
+            }
+            service.call(ctx, index, &mut reader)?
         }
     };
     Ok((answer, operation))
@@ -95,6 +118,17 @@ fn begin(
 
 /// Every answer has it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// S3 calls it so.
+const BUCKETS_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+/// S3's second id: 57 bytes in base64 that tell AWS's support where to look. Ours tells the request's id again.
+fn host_id(request_id: &RequestId) -> String {
+    use base64::Engine as _;
+    let text = request_id.as_str().as_bytes();
+    let bytes: Vec<u8> = text.iter().chain(text).copied().take(57).collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
 
 /// Whether the body is a form; a body of no declared type is taken for one.
 fn is_form(head: &Parts) -> bool {
@@ -124,12 +158,22 @@ fn content_type(protocol: Protocol) -> HeaderValue {
 }
 
 /// A response with the headers every answer has.
-fn respond(protocol: Protocol, status: u16, body: Vec<u8>, request_id: &RequestId) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+fn respond<B: From<Vec<u8>>>(
+    protocol: Protocol,
+    model: Option<&ServiceModel>,
+    status: u16,
+    body: Vec<u8>,
+    request_id: &RequestId,
+) -> Response<B> {
+    let mut response = Response::new(B::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
+    let ours = model.is_some_and(|model| model.buckets);
     if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
-        headers.insert(REQUEST_ID, id);
+        headers.insert(if ours { BUCKETS_REQUEST_ID } else { REQUEST_ID }, id);
+    }
+    if ours && let Ok(id) = HeaderValue::from_str(&host_id(request_id)) {
+        headers.insert("x-amz-id-2", id);
     }
     if protocol == Protocol::RpcV2Cbor {
         headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));

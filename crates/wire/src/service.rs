@@ -4,7 +4,11 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use moln_kernel::{ApiError, Context};
 
-use crate::{Opaque, Schema, ShapeReader, query::Params, schema, validate::ValidationFailure};
+use http::{Response, request::Parts};
+
+use crate::{
+    ByteStream, Kind, Member, Opaque, Schema, ShapeReader, query::Params, schema, validate::ValidationFailure,
+};
 
 /// A wire protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +48,9 @@ pub struct ServiceModel {
     pub query_compatible: bool,
     /// Before the `#` of `__type` in its modelled errors (`com.amazonaws.sqs`); empty: the bare name is sent.
     pub error_namespace: &'static str,
-    /// REST-XML: errors are a bare `<Error>` (S3).
-    pub bare_errors: bool,
+    /// S3's ways: errors are a bare `<Error>`, request ids have headers of their own, and a path is a bucket's name and
+    /// a key that may hold anything.
+    pub buckets: bool,
     /// Every operation of the model, sorted by name.
     pub operations: &'static [Operation],
     /// Every error shape of the model, sorted by name.
@@ -64,7 +69,7 @@ impl ServiceModel {
         protocols: &[],
         query_compatible: false,
         error_namespace: "",
-        bare_errors: false,
+        buckets: false,
         operations: &[],
         errors: &[],
     };
@@ -114,10 +119,27 @@ impl Operation {
             implemented: false,
         }
     }
+
+    /// Whether its input takes the body of a REST request as a stream.
+    pub fn streams_in(&self) -> bool {
+        let payload = self.input.traits.payload.and_then(|index| self.input.members.get(index));
+        payload.is_some_and(|member| {
+            member.target().kind == Kind::Blob
+                && (member.traits.streaming || member.target().traits.streaming)
+        })
+    }
+
+    /// The member of its output that is a stream of events.
+    pub fn events_out(&self) -> Option<&'static Member> {
+        self.output.members.iter().find(|member| member.target().traits.event_stream)
+    }
 }
 
 /// What a call comes to.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Opaque, ApiError>> + Send>>;
+
+/// What a raw request comes to.
+pub type RawAnswer<'a> = Pin<Box<dyn Future<Output = Response<ByteStream>> + Send + 'a>>;
 
 /// A service behind the front door. Generated code implements it (`Api<T>`) for every implementor of the service's own
 /// trait.
@@ -148,7 +170,32 @@ pub trait Hooks: Send + Sync + 'static {
 
     /// Query protocol: completes the parameters from the request's head before they are read. SQS takes `QueueUrl`
     /// from the address a request was posted to.
-    fn adopt(&self, operation: &'static Operation, head: &http::request::Parts, params: &mut Params<'_>) {
+    fn adopt(&self, operation: &'static Operation, head: &Parts, params: &mut Params<'_>) {
         let _ = (operation, head, params);
+    }
+
+    /// Judges a call before its input is read; what it cannot say without waiting it says in the operation itself.
+    fn admit(&self, operation: &'static Operation, ctx: &Context, head: &Parts) -> Result<(), ApiError> {
+        let _ = (operation, ctx, head);
+        Ok(())
+    }
+
+    /// Looks at every answer, success or error, before it leaves; `operation`: none for [`Hooks::raw`]. S3 adds CORS
+    /// headers here.
+    fn finish(
+        &self,
+        operation: Option<&'static Operation>,
+        ctx: &Context,
+        head: &Parts,
+        response: &mut Response<ByteStream>,
+    ) {
+        let _ = (operation, ctx, head, response);
+    }
+
+    /// Answers what the model has no operation for, where the service told the front door that it takes such requests
+    /// (S3: preflights, form uploads). `None`: it does not.
+    fn raw<'a>(&'a self, ctx: &'a Context, head: &'a Parts, body: ByteStream) -> Option<RawAnswer<'a>> {
+        let _ = (ctx, head, body);
+        None
     }
 }

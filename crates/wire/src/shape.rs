@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use moln_kernel::Timestamp;
 
-use crate::Schema;
+use crate::{ByteStream, Schema, rest::Codec};
 
 /// Why an input could not be read; becomes the protocol's `SerializationException` or `MalformedInput`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,10 @@ pub trait ShapeReader {
     fn document(&mut self) -> Read<serde_json::Value> {
         Err(misplaced())
     }
+    /// A body that may come piece by piece; everywhere but in the body of a REST request it is a plain blob.
+    fn stream(&mut self) -> Read<ByteStream> {
+        self.blob().map(ByteStream::from)
+    }
 }
 
 fn misplaced() -> ReadError {
@@ -149,6 +153,10 @@ pub trait ShapeWriter {
     /// Writes any JSON.
     fn document(&mut self, value: &serde_json::Value) {
         let _ = value;
+    }
+    /// Takes a stream that leaves after everything else; `open` gives it once, its events encoded as told.
+    fn stream(&mut self, open: &mut dyn FnMut(Codec) -> ByteStream) {
+        let _ = open;
     }
 }
 

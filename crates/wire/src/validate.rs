@@ -490,4 +490,8 @@ impl ShapeReader for Checked<'_, '_> {
     fn document(&mut self) -> Read<serde_json::Value> {
         self.inner.document()
     }
+
+    fn stream(&mut self) -> Read<crate::ByteStream> {
+        self.inner.stream()
+    }
 }

@@ -107,6 +107,9 @@ fn rust_type(model: &Model, names: &Names, member: &Member) -> Result<String, Fa
         )
     };
     Ok(match shape.kind.as_str() {
+        "structure" if shape.eventstream => {
+            format!("::moln_wire::EventStream<{}>", names.type_of(&member.shape)?)
+        }
         "structure" if shape.document => "::moln_wire::Document".to_owned(),
         "structure" if names.recursive.contains(&member.shape) => {
             format!("::std::boxed::Box<{}>", names.type_of(&member.shape)?)
@@ -116,6 +119,7 @@ fn rust_type(model: &Model, names: &Names, member: &Member) -> Result<String, Fa
         "map" => {
             format!("::std::collections::BTreeMap<::std::string::String, {}>", inner(&shape.value)?)
         }
+        "blob" if member.streaming || shape.streaming => "::moln_wire::ByteStream".to_owned(),
         "blob" => "::moln_wire::Bytes".to_owned(),
         "boolean" => "bool".to_owned(),
         "integer" => "i32".to_owned(),
@@ -126,6 +130,17 @@ fn rust_type(model: &Model, names: &Names, member: &Member) -> Result<String, Fa
         "string" | "character" => "::std::string::String".to_owned(),
         other => return Err(Failure(format!("the shape {} is of the unknown type {other}", member.shape))),
     })
+}
+
+/// Whether it holds a stream, which cannot be cloned or compared.
+fn streams(model: &Model, shape: &Shape) -> Result<bool, Failure> {
+    for (_, member) in shape.members.iter() {
+        let target = shape_of(model, &member.shape)?;
+        if target.eventstream || target.kind == "blob" && (member.streaming || target.streaming) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_required(shape: &Shape, member: &str) -> bool {

@@ -62,7 +62,7 @@ fn model(
     });
     let _ = writeln!(
         out,
-        "/// The service, as modelled.\npub static MODEL: ::moln_wire::ServiceModel = ::moln_wire::ServiceModel {{\n    signing_name: {:?},\n    endpoint_prefix: {:?},\n    service_id: {:?},\n    api_version: {:?},\n    target_prefix: {:?},\n    xml_namespace: {:?},\n    protocols: &[{}],\n    query_compatible: {},\n    error_namespace: {namespace:?},\n    bare_errors: {},\n    operations: &OPERATIONS,\n    errors: &[{}],\n}};\n",
+        "/// The service, as modelled.\npub static MODEL: ::moln_wire::ServiceModel = ::moln_wire::ServiceModel {{\n    signing_name: {:?},\n    endpoint_prefix: {:?},\n    service_id: {:?},\n    api_version: {:?},\n    target_prefix: {:?},\n    xml_namespace: {:?},\n    protocols: &[{}],\n    query_compatible: {},\n    error_namespace: {namespace:?},\n    buckets: {},\n    operations: &OPERATIONS,\n    errors: &[{}],\n}};\n",
         meta.signing_name.as_ref().unwrap_or(&meta.endpoint_prefix),
         meta.endpoint_prefix,
         meta.service_id,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Names, has_type, is_required, rust_type};
+use super::{Names, has_type, is_required, rust_type, streams};
 use crate::{
     Failure,
     model::{Model, Shape},
@@ -37,7 +37,8 @@ fn structure(
     shape: &Shape,
 ) -> Result<(), Failure> {
     let (of, schema) = (names.type_of(name)?, names.static_of(name)?);
-    let _ = writeln!(out, "#[derive(Clone, Debug, Default, PartialEq)]\npub struct {of} {{");
+    let derives = if streams(model, shape)? { "Debug, Default" } else { "Clone, Debug, Default, PartialEq" };
+    let _ = writeln!(out, "#[derive({derives})]\npub struct {of} {{");
     let (mut arms, mut values) = (String::new(), String::new());
     for (index, (member, target)) in shape.members.iter().enumerate() {
         let (field, plain) = (field(member), rust_type(model, names, target)?);

@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::{Codec, text::TextReader};
 use crate::{
-    Kind, Location, Member, Schema,
+    ByteStream, Kind, Location, Member, Schema,
     json::JsonReader,
     query::decode,
     schema::TimestampFormat,
@@ -33,6 +33,7 @@ pub struct RestReader<'r> {
     request: Request<'r>,
     codec: Codec,
     params: Vec<(Cow<'r, str>, Cow<'r, str>)>,
+    stream: Option<ByteStream>,
 }
 
 impl<'r> RestReader<'r> {
@@ -45,7 +46,13 @@ impl<'r> RestReader<'r> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             params.push((decode(name.as_bytes())?, decode(value.as_bytes())?));
         }
-        Ok(Self { request, codec, params })
+        Ok(Self { request, codec, params, stream: None })
+    }
+
+    /// Reads the body from here where the input takes it as a stream.
+    pub fn streaming(mut self, body: ByteStream) -> Self {
+        self.stream = Some(body);
+        self
     }
 
     fn param(&self, of: &'static Member) -> Option<TextReader<'r>> {
@@ -96,7 +103,10 @@ impl<'r> RestReader<'r> {
     }
 
     /// The member that is the body.
-    fn payload(&self, index: usize, of: &'static Member, member: &mut OnMember<'_>) -> Read<()> {
+    fn payload(&mut self, index: usize, of: &'static Member, member: &mut OnMember<'_>) -> Read<()> {
+        if let Some(stream) = self.stream.take() {
+            return member(index, &mut StreamReader(Some(stream)));
+        }
         let body = self.request.body;
         match of.target().kind {
             _ if body.is_empty() => Ok(()),
@@ -205,6 +215,19 @@ impl ShapeReader for RestReader<'_> {
             }
         }
         if has_body && schema.traits.payload.is_none() { self.body(schema, member) } else { Ok(()) }
+    }
+}
+
+/// The body, still coming.
+struct StreamReader(Option<ByteStream>);
+
+impl ShapeReader for StreamReader {
+    fn stream(&mut self) -> Read<ByteStream> {
+        self.0.take().ok_or_else(|| ReadError::new("The body was read already"))
+    }
+    fn blob(&mut self) -> Read<Bytes> {
+        let whole = self.stream()?.whole();
+        whole.map_err(|_| ReadError::new("The body is a stream"))
     }
 }
 

@@ -1,11 +1,10 @@
 //! Writes an output into all the places of a REST response.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
 use super::{Codec, text::TextWriter};
 use crate::{
-    Kind, Location, Member, Schema,
+    ByteStream, Kind, Location, Member, Schema, events,
     json::JsonWriter,
     schema::{Namespace, TimestampFormat, UNIT},
     shape::{ShapeWriter, WriteShape},
@@ -21,7 +20,7 @@ pub struct Parts {
     /// Headers, `content-type` among them when there is a body.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: ByteStream,
 }
 
 /// A writer of a whole response.
@@ -73,13 +72,24 @@ impl RestWriter {
 
     fn payload(&mut self, member: &'static Member, value: &dyn WriteShape) {
         let mut body = Vec::new();
+        let streams = member.traits.streaming || member.target().traits.streaming;
         match (member.target().kind, self.codec) {
+            (Kind::Blob, codec) if streams => {
+                self.parts.body = events::stream_of(value, codec);
+                // A stream goes without `Content-Length` unless its size is known, as it is for everything stored.
+                return self.content_type("application/octet-stream");
+            }
+            (_, codec) if member.target().traits.event_stream => {
+                self.parts.body = events::stream_of(value, codec);
+                self.parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(events::CONTENT_TYPE));
+                return;
+            }
             (Kind::Blob, _) => {
-                self.parts.body = values::bytes_of(value);
+                self.parts.body = values::bytes_of(value).into();
                 return self.content_type("application/octet-stream");
             }
             (Kind::String, _) => {
-                self.parts.body = values::bytes_of(value);
+                self.parts.body = values::bytes_of(value).into();
                 return self.content_type("text/plain");
             }
             (_, Codec::Json) => JsonWriter::new(&mut body).value(member, value),
@@ -102,7 +112,7 @@ impl RestWriter {
     }
 
     fn document(&mut self, body: Vec<u8>) {
-        self.parts.body = Bytes::from(body);
+        self.parts.body = body.into();
         self.content_type(match self.codec {
             Codec::Json => "application/json",
             Codec::Xml => "application/xml",

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response};
 use moln_kernel::{ApiError, Fault, RequestId};
 
-use super::{respond, xml_request_id};
+use super::{host_id, respond, xml_request_id};
 use crate::{
     Location, Member, Protocol, Schema, ServiceModel, WriteShape,
     cbor::{self, CborWriter},
@@ -29,7 +29,7 @@ pub fn error_response(
         Protocol::Query | Protocol::RestXml => told.xml(&mut body, request_id),
         Protocol::RpcV2Cbor => told.cbor(&mut body),
     }
-    let mut response = respond(protocol, told.status(), body, request_id);
+    let mut response = respond(protocol, model, told.status(), body, request_id);
     let mut header = |name: &str, value: &str| {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
             response.headers_mut().insert(name, value);
@@ -179,7 +179,7 @@ impl<'e> Told<'e> {
 
     /// S3's errors have no wrapper.
     fn bare(&self) -> bool {
-        self.protocol == Protocol::RestXml && self.model.is_some_and(|model| model.bare_errors)
+        self.protocol == Protocol::RestXml && self.model.is_some_and(|model| model.buckets)
     }
 
     fn json(&self, body: &mut Vec<u8>) {
@@ -247,6 +247,7 @@ impl<'e> Told<'e> {
         }
         if bare {
             xml_request_id(body, request_id);
+            element(body, "HostId", &host_id(request_id));
             body.extend_from_slice(b"</Error>");
         } else {
             body.extend_from_slice(b"</Error>");

@@ -117,7 +117,7 @@ pub(crate) fn serve(probe: &Arc<Probe>, protocol: Protocol, head: &Parts, body: 
     let service: Arc<dyn Service> = Arc::<Probe>::clone(probe);
     let mut work = pin!(server::serve(service, ctx, protocol, 0, head, body));
     match work.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
-        Poll::Ready(response) => response,
+        Poll::Ready(response) => response.map(|body| body.whole().expect("nothing streams here")),
         Poll::Pending => panic!("nothing waits here"),
     }
 }
