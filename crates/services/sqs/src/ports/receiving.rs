@@ -59,7 +59,7 @@ impl Queues {
             wait = Duration::ZERO;
             // More at once while messages are short: a receive is one commit.
             let room = (POLLED_BYTES - bytes) / (bytes / received.len().max(1)).max(1);
-            chunk = room.clamp(ten, POLLED_AT_ONCE);
+            chunk = room.clamp(1, POLLED_AT_ONCE);
         }
     }
 }
