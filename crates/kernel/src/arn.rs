@@ -66,7 +66,7 @@ impl Arn {
 }
 
 /// The partition a region lies in.
-fn partition(region: &str) -> &'static str {
+pub(crate) fn partition(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "aws-cn"
     } else if region.starts_with("us-gov-") {

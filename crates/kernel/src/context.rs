@@ -164,6 +164,13 @@ impl Context {
         }
     }
 
+    /// The name of a resource of this account that lies in no region (IAM's, STS's), in the partition of the request's
+    /// region.
+    pub fn global_arn(&self, service: &str, resource: &str) -> String {
+        let partition = crate::arn::partition(self.region.as_str());
+        format!("arn:{partition}:{service}::{}:{resource}", self.account)
+    }
+
     /// The name of a resource in this account and region.
     pub fn arn(&self, service: &str, resource: &str) -> Result<Arn, BadArn> {
         Arn::new(service, self.region.as_str(), self.account.as_str(), resource)
