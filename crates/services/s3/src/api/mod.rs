@@ -1,0 +1,570 @@
+//! The operations, one file per group. This file is the trait's implementation and nothing else: each line hands on to its
+//! group.
+
+mod access;
+mod buckets;
+mod named;
+mod rules;
+pub(crate) mod settings;
+
+use moln_kernel::{ApiError, Context};
+use moln_wire::{Hooks, Operation, ValidationFailure};
+
+use crate::{
+    Buckets, errors,
+    model::{
+        AnalyticsConfiguration, CreateBucketOutput, CreateBucketRequest,
+        DeleteBucketAnalyticsConfigurationRequest, DeleteBucketCorsRequest, DeleteBucketEncryptionRequest,
+        DeleteBucketIntelligentTieringConfigurationRequest, DeleteBucketInventoryConfigurationRequest,
+        DeleteBucketLifecycleRequest, DeleteBucketMetricsConfigurationRequest,
+        DeleteBucketOwnershipControlsRequest, DeleteBucketPolicyRequest, DeleteBucketReplicationRequest,
+        DeleteBucketRequest, DeleteBucketTaggingRequest, DeleteBucketWebsiteRequest,
+        DeletePublicAccessBlockRequest, GetBucketAccelerateConfigurationOutput,
+        GetBucketAccelerateConfigurationRequest, GetBucketAclOutput, GetBucketAclRequest,
+        GetBucketAnalyticsConfigurationOutput, GetBucketAnalyticsConfigurationRequest, GetBucketCorsOutput,
+        GetBucketCorsRequest, GetBucketEncryptionOutput, GetBucketEncryptionRequest,
+        GetBucketIntelligentTieringConfigurationOutput, GetBucketIntelligentTieringConfigurationRequest,
+        GetBucketInventoryConfigurationOutput, GetBucketInventoryConfigurationRequest,
+        GetBucketLifecycleConfigurationOutput, GetBucketLifecycleConfigurationRequest,
+        GetBucketLocationOutput, GetBucketLocationRequest, GetBucketLoggingOutput, GetBucketLoggingRequest,
+        GetBucketMetricsConfigurationOutput, GetBucketMetricsConfigurationRequest,
+        GetBucketOwnershipControlsOutput, GetBucketOwnershipControlsRequest, GetBucketPolicyOutput,
+        GetBucketPolicyRequest, GetBucketPolicyStatusOutput, GetBucketPolicyStatusRequest,
+        GetBucketReplicationOutput, GetBucketReplicationRequest, GetBucketRequestPaymentOutput,
+        GetBucketRequestPaymentRequest, GetBucketTaggingOutput, GetBucketTaggingRequest,
+        GetBucketVersioningOutput, GetBucketVersioningRequest, GetBucketWebsiteOutput,
+        GetBucketWebsiteRequest, GetObjectLockConfigurationOutput, GetObjectLockConfigurationRequest,
+        GetPublicAccessBlockOutput, GetPublicAccessBlockRequest, HeadBucketOutput, HeadBucketRequest,
+        IntelligentTieringConfiguration, InventoryConfiguration, ListBucketAnalyticsConfigurationsOutput,
+        ListBucketAnalyticsConfigurationsRequest, ListBucketIntelligentTieringConfigurationsOutput,
+        ListBucketIntelligentTieringConfigurationsRequest, ListBucketInventoryConfigurationsOutput,
+        ListBucketInventoryConfigurationsRequest, ListBucketMetricsConfigurationsOutput,
+        ListBucketMetricsConfigurationsRequest, ListBucketsOutput, ListBucketsRequest, MetricsConfiguration,
+        PutBucketAccelerateConfigurationRequest, PutBucketAclRequest, PutBucketAnalyticsConfigurationRequest,
+        PutBucketCorsRequest, PutBucketEncryptionRequest, PutBucketIntelligentTieringConfigurationRequest,
+        PutBucketInventoryConfigurationRequest, PutBucketLifecycleConfigurationOutput,
+        PutBucketLifecycleConfigurationRequest, PutBucketLoggingRequest,
+        PutBucketMetricsConfigurationRequest, PutBucketOwnershipControlsRequest, PutBucketPolicyRequest,
+        PutBucketReplicationRequest, PutBucketRequestPaymentRequest, PutBucketTaggingRequest,
+        PutBucketVersioningRequest, PutBucketWebsiteRequest, PutObjectLockConfigurationOutput,
+        PutObjectLockConfigurationRequest, PutPublicAccessBlockRequest, S3,
+    },
+};
+
+impl Hooks for Buckets {
+    /// A document that breaks the model's constraints is malformed; what stands in the address or a header is judged by the
+    /// operations, each with its own words.
+    fn translate(&self, _: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
+        failures.iter().any(|failure| failure.path.contains('.')).then(errors::malformed_xml)
+    }
+}
+
+impl S3 for Buckets {
+    async fn create_bucket(
+        &self,
+        ctx: &Context,
+        input: CreateBucketRequest,
+    ) -> Result<CreateBucketOutput, ApiError> {
+        self.make_bucket(ctx, input).await
+    }
+    async fn delete_bucket(&self, ctx: &Context, input: DeleteBucketRequest) -> Result<(), ApiError> {
+        self.remove_bucket(ctx, input).await
+    }
+    async fn delete_bucket_analytics_configuration(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketAnalyticsConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.remove_named::<AnalyticsConfiguration>(ctx, at, &input.id).await
+        }
+    }
+    async fn delete_bucket_cors(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketCorsRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_cors(ctx, input).await
+    }
+    async fn delete_bucket_encryption(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketEncryptionRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_encryption(ctx, input).await
+    }
+    async fn delete_bucket_intelligent_tiering_configuration(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketIntelligentTieringConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.remove_named::<IntelligentTieringConfiguration>(ctx, at, &input.id).await
+        }
+    }
+    async fn delete_bucket_inventory_configuration(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketInventoryConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.remove_named::<InventoryConfiguration>(ctx, at, &input.id).await
+        }
+    }
+    async fn delete_bucket_lifecycle(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketLifecycleRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_lifecycle(ctx, input).await
+    }
+    async fn delete_bucket_metrics_configuration(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketMetricsConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.remove_named::<MetricsConfiguration>(ctx, at, &input.id).await
+        }
+    }
+    async fn delete_bucket_ownership_controls(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketOwnershipControlsRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_ownership(ctx, input).await
+    }
+    async fn delete_bucket_policy(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketPolicyRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_policy(ctx, input).await
+    }
+    async fn delete_bucket_replication(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketReplicationRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_replication(ctx, input).await
+    }
+    async fn delete_bucket_tagging(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketTaggingRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_bucket_tags(ctx, input).await
+    }
+    async fn delete_bucket_website(
+        &self,
+        ctx: &Context,
+        input: DeleteBucketWebsiteRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_website(ctx, input).await
+    }
+    async fn delete_public_access_block(
+        &self,
+        ctx: &Context,
+        input: DeletePublicAccessBlockRequest,
+    ) -> Result<(), ApiError> {
+        self.remove_public_access_block(ctx, input).await
+    }
+    async fn get_bucket_accelerate_configuration(
+        &self,
+        ctx: &Context,
+        input: GetBucketAccelerateConfigurationRequest,
+    ) -> Result<GetBucketAccelerateConfigurationOutput, ApiError> {
+        self.acceleration(ctx, &input)
+    }
+    async fn get_bucket_acl(
+        &self,
+        ctx: &Context,
+        input: GetBucketAclRequest,
+    ) -> Result<GetBucketAclOutput, ApiError> {
+        self.bucket_acl(ctx, &input)
+    }
+    async fn get_bucket_analytics_configuration(
+        &self,
+        ctx: &Context,
+        input: GetBucketAnalyticsConfigurationRequest,
+    ) -> Result<GetBucketAnalyticsConfigurationOutput, ApiError> {
+        Ok(GetBucketAnalyticsConfigurationOutput {
+            analytics_configuration: self.named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                &input.id,
+            )?,
+        })
+    }
+    async fn get_bucket_cors(
+        &self,
+        ctx: &Context,
+        input: GetBucketCorsRequest,
+    ) -> Result<GetBucketCorsOutput, ApiError> {
+        self.cors(ctx, &input)
+    }
+    async fn get_bucket_encryption(
+        &self,
+        ctx: &Context,
+        input: GetBucketEncryptionRequest,
+    ) -> Result<GetBucketEncryptionOutput, ApiError> {
+        self.encryption(ctx, &input)
+    }
+    async fn get_bucket_intelligent_tiering_configuration(
+        &self,
+        ctx: &Context,
+        input: GetBucketIntelligentTieringConfigurationRequest,
+    ) -> Result<GetBucketIntelligentTieringConfigurationOutput, ApiError> {
+        Ok(GetBucketIntelligentTieringConfigurationOutput {
+            intelligent_tiering_configuration: self.named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                &input.id,
+            )?,
+        })
+    }
+    async fn get_bucket_inventory_configuration(
+        &self,
+        ctx: &Context,
+        input: GetBucketInventoryConfigurationRequest,
+    ) -> Result<GetBucketInventoryConfigurationOutput, ApiError> {
+        Ok(GetBucketInventoryConfigurationOutput {
+            inventory_configuration: self.named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                &input.id,
+            )?,
+        })
+    }
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        ctx: &Context,
+        input: GetBucketLifecycleConfigurationRequest,
+    ) -> Result<GetBucketLifecycleConfigurationOutput, ApiError> {
+        self.lifecycle(ctx, &input)
+    }
+    async fn get_bucket_location(
+        &self,
+        ctx: &Context,
+        input: GetBucketLocationRequest,
+    ) -> Result<GetBucketLocationOutput, ApiError> {
+        self.location(ctx, &input)
+    }
+    async fn get_bucket_logging(
+        &self,
+        ctx: &Context,
+        input: GetBucketLoggingRequest,
+    ) -> Result<GetBucketLoggingOutput, ApiError> {
+        self.logging(ctx, &input)
+    }
+    async fn get_bucket_metrics_configuration(
+        &self,
+        ctx: &Context,
+        input: GetBucketMetricsConfigurationRequest,
+    ) -> Result<GetBucketMetricsConfigurationOutput, ApiError> {
+        Ok(GetBucketMetricsConfigurationOutput {
+            metrics_configuration: self.named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                &input.id,
+            )?,
+        })
+    }
+    async fn get_bucket_ownership_controls(
+        &self,
+        ctx: &Context,
+        input: GetBucketOwnershipControlsRequest,
+    ) -> Result<GetBucketOwnershipControlsOutput, ApiError> {
+        self.ownership(ctx, &input)
+    }
+    async fn get_bucket_policy(
+        &self,
+        ctx: &Context,
+        input: GetBucketPolicyRequest,
+    ) -> Result<GetBucketPolicyOutput, ApiError> {
+        self.policy(ctx, &input)
+    }
+    async fn get_bucket_policy_status(
+        &self,
+        ctx: &Context,
+        input: GetBucketPolicyStatusRequest,
+    ) -> Result<GetBucketPolicyStatusOutput, ApiError> {
+        self.policy_status(ctx, &input)
+    }
+    async fn get_bucket_replication(
+        &self,
+        ctx: &Context,
+        input: GetBucketReplicationRequest,
+    ) -> Result<GetBucketReplicationOutput, ApiError> {
+        self.replication(ctx, &input)
+    }
+    async fn get_bucket_request_payment(
+        &self,
+        ctx: &Context,
+        input: GetBucketRequestPaymentRequest,
+    ) -> Result<GetBucketRequestPaymentOutput, ApiError> {
+        self.payment(ctx, &input)
+    }
+    async fn get_bucket_tagging(
+        &self,
+        ctx: &Context,
+        input: GetBucketTaggingRequest,
+    ) -> Result<GetBucketTaggingOutput, ApiError> {
+        self.bucket_tags(ctx, &input)
+    }
+    async fn get_bucket_versioning(
+        &self,
+        ctx: &Context,
+        input: GetBucketVersioningRequest,
+    ) -> Result<GetBucketVersioningOutput, ApiError> {
+        self.versioning(ctx, &input)
+    }
+    async fn get_bucket_website(
+        &self,
+        ctx: &Context,
+        input: GetBucketWebsiteRequest,
+    ) -> Result<GetBucketWebsiteOutput, ApiError> {
+        self.website(ctx, &input)
+    }
+    async fn get_object_lock_configuration(
+        &self,
+        ctx: &Context,
+        input: GetObjectLockConfigurationRequest,
+    ) -> Result<GetObjectLockConfigurationOutput, ApiError> {
+        self.lock(ctx, &input)
+    }
+    async fn get_public_access_block(
+        &self,
+        ctx: &Context,
+        input: GetPublicAccessBlockRequest,
+    ) -> Result<GetPublicAccessBlockOutput, ApiError> {
+        self.public_access_block(ctx, &input)
+    }
+    async fn head_bucket(
+        &self,
+        ctx: &Context,
+        input: HeadBucketRequest,
+    ) -> Result<HeadBucketOutput, ApiError> {
+        self.look_at_bucket(ctx, &input)
+    }
+    async fn list_bucket_analytics_configurations(
+        &self,
+        ctx: &Context,
+        input: ListBucketAnalyticsConfigurationsRequest,
+    ) -> Result<ListBucketAnalyticsConfigurationsOutput, ApiError> {
+        {
+            let page = self.all_named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                input.continuation_token.as_deref(),
+            )?;
+            Ok(ListBucketAnalyticsConfigurationsOutput {
+                is_truncated: Some(page.next.is_some()),
+                continuation_token: input.continuation_token,
+                next_continuation_token: page.next,
+                analytics_configuration_list: Some(page.found),
+            })
+        }
+    }
+    async fn list_bucket_intelligent_tiering_configurations(
+        &self,
+        ctx: &Context,
+        input: ListBucketIntelligentTieringConfigurationsRequest,
+    ) -> Result<ListBucketIntelligentTieringConfigurationsOutput, ApiError> {
+        {
+            let page = self.all_named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                input.continuation_token.as_deref(),
+            )?;
+            Ok(ListBucketIntelligentTieringConfigurationsOutput {
+                is_truncated: Some(page.next.is_some()),
+                continuation_token: input.continuation_token,
+                next_continuation_token: page.next,
+                intelligent_tiering_configuration_list: Some(page.found),
+            })
+        }
+    }
+    async fn list_bucket_inventory_configurations(
+        &self,
+        ctx: &Context,
+        input: ListBucketInventoryConfigurationsRequest,
+    ) -> Result<ListBucketInventoryConfigurationsOutput, ApiError> {
+        {
+            let page = self.all_named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                input.continuation_token.as_deref(),
+            )?;
+            Ok(ListBucketInventoryConfigurationsOutput {
+                is_truncated: Some(page.next.is_some()),
+                continuation_token: input.continuation_token,
+                next_continuation_token: page.next,
+                inventory_configuration_list: Some(page.found),
+            })
+        }
+    }
+    async fn list_bucket_metrics_configurations(
+        &self,
+        ctx: &Context,
+        input: ListBucketMetricsConfigurationsRequest,
+    ) -> Result<ListBucketMetricsConfigurationsOutput, ApiError> {
+        {
+            let page = self.all_named(
+                ctx,
+                (input.bucket.as_str(), input.expected_bucket_owner.as_deref()),
+                input.continuation_token.as_deref(),
+            )?;
+            Ok(ListBucketMetricsConfigurationsOutput {
+                is_truncated: Some(page.next.is_some()),
+                continuation_token: input.continuation_token,
+                next_continuation_token: page.next,
+                metrics_configuration_list: Some(page.found),
+            })
+        }
+    }
+    async fn list_buckets(
+        &self,
+        ctx: &Context,
+        input: ListBucketsRequest,
+    ) -> Result<ListBucketsOutput, ApiError> {
+        self.list(ctx, input)
+    }
+    async fn put_bucket_accelerate_configuration(
+        &self,
+        ctx: &Context,
+        input: PutBucketAccelerateConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        self.set_acceleration(ctx, input).await
+    }
+    async fn put_bucket_acl(&self, ctx: &Context, input: PutBucketAclRequest) -> Result<(), ApiError> {
+        self.set_bucket_acl(ctx, input).await
+    }
+    async fn put_bucket_analytics_configuration(
+        &self,
+        ctx: &Context,
+        input: PutBucketAnalyticsConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.set_named(ctx, at, &input.id, &input.analytics_configuration).await
+        }
+    }
+    async fn put_bucket_cors(&self, ctx: &Context, input: PutBucketCorsRequest) -> Result<(), ApiError> {
+        self.set_cors(ctx, input).await
+    }
+    async fn put_bucket_encryption(
+        &self,
+        ctx: &Context,
+        input: PutBucketEncryptionRequest,
+    ) -> Result<(), ApiError> {
+        self.set_encryption(ctx, input).await
+    }
+    async fn put_bucket_intelligent_tiering_configuration(
+        &self,
+        ctx: &Context,
+        input: PutBucketIntelligentTieringConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.set_named(ctx, at, &input.id, &input.intelligent_tiering_configuration).await
+        }
+    }
+    async fn put_bucket_inventory_configuration(
+        &self,
+        ctx: &Context,
+        input: PutBucketInventoryConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.set_named(ctx, at, &input.id, &input.inventory_configuration).await
+        }
+    }
+    async fn put_bucket_lifecycle_configuration(
+        &self,
+        ctx: &Context,
+        input: PutBucketLifecycleConfigurationRequest,
+    ) -> Result<PutBucketLifecycleConfigurationOutput, ApiError> {
+        self.set_lifecycle(ctx, input).await
+    }
+    async fn put_bucket_logging(
+        &self,
+        ctx: &Context,
+        input: PutBucketLoggingRequest,
+    ) -> Result<(), ApiError> {
+        self.set_logging(ctx, input).await
+    }
+    async fn put_bucket_metrics_configuration(
+        &self,
+        ctx: &Context,
+        input: PutBucketMetricsConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        {
+            let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
+            self.set_named(ctx, at, &input.id, &input.metrics_configuration).await
+        }
+    }
+    async fn put_bucket_ownership_controls(
+        &self,
+        ctx: &Context,
+        input: PutBucketOwnershipControlsRequest,
+    ) -> Result<(), ApiError> {
+        self.set_ownership(ctx, input).await
+    }
+    async fn put_bucket_policy(&self, ctx: &Context, input: PutBucketPolicyRequest) -> Result<(), ApiError> {
+        self.set_policy(ctx, input).await
+    }
+    async fn put_bucket_replication(
+        &self,
+        ctx: &Context,
+        input: PutBucketReplicationRequest,
+    ) -> Result<(), ApiError> {
+        self.set_replication(ctx, input).await
+    }
+    async fn put_bucket_request_payment(
+        &self,
+        ctx: &Context,
+        input: PutBucketRequestPaymentRequest,
+    ) -> Result<(), ApiError> {
+        self.set_payment(ctx, input).await
+    }
+    async fn put_bucket_tagging(
+        &self,
+        ctx: &Context,
+        input: PutBucketTaggingRequest,
+    ) -> Result<(), ApiError> {
+        self.set_bucket_tags(ctx, input).await
+    }
+    async fn put_bucket_versioning(
+        &self,
+        ctx: &Context,
+        input: PutBucketVersioningRequest,
+    ) -> Result<(), ApiError> {
+        self.set_versioning(ctx, input).await
+    }
+    async fn put_bucket_website(
+        &self,
+        ctx: &Context,
+        input: PutBucketWebsiteRequest,
+    ) -> Result<(), ApiError> {
+        self.set_website(ctx, input).await
+    }
+    async fn put_object_lock_configuration(
+        &self,
+        ctx: &Context,
+        input: PutObjectLockConfigurationRequest,
+    ) -> Result<PutObjectLockConfigurationOutput, ApiError> {
+        self.set_lock(ctx, input).await
+    }
+    async fn put_public_access_block(
+        &self,
+        ctx: &Context,
+        input: PutPublicAccessBlockRequest,
+    ) -> Result<(), ApiError> {
+        self.set_public_access_block(ctx, input).await
+    }
+}

@@ -1,0 +1,36 @@
+//! Every limit as a number, with the AWS quota it comes from.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html>,
+//! <https://docs.aws.amazon.com/general/latest/gr/s3.html>
+
+/// Buckets in an account.
+pub const BUCKETS: usize = 10_000;
+/// Characters of a bucket's name.
+pub const BUCKET_NAME: std::ops::RangeInclusive<usize> = 3..=63;
+/// Buckets of a page that asks for no number.
+pub const LIST_BUCKETS: usize = 10_000;
+/// Bytes of a bucket policy.
+pub const POLICY: usize = 20 << 10;
+/// Rules of a lifecycle configuration.
+pub const LIFECYCLE_RULES: usize = 1_000;
+/// Rules of a CORS configuration.
+pub const CORS_RULES: usize = 100;
+/// Rules of a replication configuration.
+pub const REPLICATION_RULES: usize = 1_000;
+/// Routing rules of a website.
+pub const ROUTING_RULES: usize = 50;
+/// Tags of a bucket.
+pub const BUCKET_TAGS: usize = 50;
+/// Notifications of a bucket.
+pub const NOTIFICATIONS: usize = 100;
+/// Inventory, metrics, analytics or tiering configurations of a bucket.
+pub const NAMED_CONFIGURATIONS: usize = 1_000;
+/// Such configurations of a page.
+pub const NAMED_CONFIGURATIONS_PAGE: usize = 100;
+/// Grants of an access control list.
+pub const GRANTS: usize = 100;
+/// Buckets whose settings are kept in memory.
+pub const BUCKETS_IN_MEMORY: usize = 10_000;
+/// Bytes of a body that is read as a whole (settings, lists of deletions): XML of a thousand keys of a kilobyte fits.
+pub const BODY: usize = 5 << 20;
+/// How often a change is tried that others get ahead of.
+pub const ATTEMPTS: usize = 16;

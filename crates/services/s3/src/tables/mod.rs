@@ -1,0 +1,4 @@
+//! Everything S3 keeps on disk. All keys of a bucket begin with its number, which no other bucket, past or to come, has.
+
+pub(crate) mod bucket;
+pub(crate) mod configuration;
