@@ -4,8 +4,11 @@
 //! Runtime API and waits for the answer. An environment serves one invocation at a time; between them it is frozen. One
 //! that timed out, exited or ran out of memory is killed whole and never used again.
 
+pub mod bootstrap;
+pub mod code;
 mod invocation;
 pub mod limits;
+pub mod provision;
 mod revision;
 mod runtime;
 
@@ -22,7 +25,7 @@ pub use invocation::{
 };
 pub use limits::Limits;
 pub use revision::{Code, LogFormat, LogLevel, Logging, Revision};
-pub use runtime::{Family, Runtime, Sdk};
+pub use runtime::{Family, Runtime, Sdk, Unknown};
 
 /// What running functions takes.
 pub struct Settings {

@@ -1,0 +1,40 @@
+//! The bootstraps' files: part of this program, written to where sandboxes can see them.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Name below a bootstrap directory, content.
+pub(crate) const FILES: &[(&str, &str)] = &[
+    ("node/bootstrap.js", include_str!("node/bootstrap.js")),
+    ("python/bootstrap.py", include_str!("python/bootstrap.py")),
+];
+
+/// Writes the bootstraps below `directory` (made when missing) into a directory named by their content, unless they are
+/// there already; returns it. Several processes may do this at once.
+pub fn write_files(directory: &Path) -> io::Result<PathBuf> {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for (name, text) in FILES {
+        hash.update(name);
+        hash.update([0]);
+        hash.update(text);
+        hash.update([0]);
+    }
+    let place = directory.join(format!("bootstrap-{}", &hex::encode(hash.finalize())[..16]));
+    if place.is_dir() {
+        return Ok(place);
+    }
+    crate::provision::place::atomically(&place, |temporary| {
+        for (name, text) in FILES {
+            let file = temporary.join(name);
+            if let Some(parent) = file.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::write(file, text)?;
+        }
+        Ok(())
+    })?;
+    Ok(place)
+}

@@ -1,0 +1,38 @@
+//! Directories that appear whole or not at all, whoever makes them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Fills a temporary directory beside `place` and renames it there. Where another process was faster its result stays and
+/// ours is removed: both made the same. What `fill` leaves behind when it fails is removed too.
+pub(crate) fn atomically(place: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let temporary = temporary(place)?;
+    let filled = fill(&temporary).and_then(|()| match fs::rename(&temporary, place) {
+        Err(_) if place.is_dir() => Ok(()),
+        other => other,
+    });
+    // After the rename it is not there any more.
+    let _ = fs::remove_dir_all(&temporary);
+    filled
+}
+
+/// A new empty directory beside `place`.
+fn temporary(place: &Path) -> io::Result<PathBuf> {
+    let parent = place.parent().ok_or_else(|| io::Error::other("a place without a parent"))?;
+    fs::create_dir_all(parent)?;
+    let temporary = parent.join(temporary_name());
+    let _ = fs::remove_dir_all(&temporary);
+    fs::create_dir(&temporary)?;
+    Ok(temporary)
+}
+
+/// A name that nobody else uses beside a place.
+pub(crate) fn temporary_name() -> String {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!(".new-{}-{number}", std::process::id())
+}
