@@ -272,6 +272,7 @@ impl Gateway {
             trace: head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Into::into),
             lineage: Lineage::default(),
             endpoint: endpoint(peer.scheme, authority),
+            source: Some(peer.address.ip()),
             now,
         };
         let response = wire::serve(Arc::clone(service), context, protocol, operation, head, body).await;

@@ -138,6 +138,8 @@ pub struct Context {
     pub lineage: Lineage,
     /// The client's view of our address.
     pub endpoint: Arc<Endpoint>,
+    /// The client's address; `None` for work that no request waits for.
+    pub source: Option<IpAddr>,
     /// The moment the request was accepted.
     pub now: Timestamp,
 }
@@ -160,6 +162,7 @@ impl Context {
             trace: None,
             lineage: Lineage::default(),
             endpoint,
+            source: None,
             now,
         }
     }

@@ -81,6 +81,7 @@ fn context() -> Context {
         trace: None,
         lineage: Lineage::default(),
         endpoint: Arc::new(Endpoint { scheme: "http", authority: "127.0.0.1:4566".into() }),
+        source: None,
         now: Timestamp(0),
     }
 }

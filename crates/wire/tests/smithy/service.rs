@@ -112,6 +112,7 @@ pub(crate) fn serve(probe: &Arc<Probe>, protocol: Protocol, head: &Parts, body: 
         trace: None,
         lineage: Lineage::default(),
         endpoint: Arc::new(Endpoint { scheme: "http", authority: "127.0.0.1:4566".into() }),
+        source: None,
         now: Timestamp(0),
     };
     let service: Arc<dyn Service> = Arc::<Probe>::clone(probe);
