@@ -1,6 +1,6 @@
 //! Who calls, where, and on whose behalf: travels with every request and every delivery.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
