@@ -123,7 +123,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const BUCKETS_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 /// S3's second id: 57 bytes in base64 that tell AWS's support where to look. Ours tells the request's id again.
-fn host_id(request_id: &RequestId) -> String {
+pub fn host_id(request_id: &RequestId) -> String {
     use base64::Engine as _;
     let text = request_id.as_str().as_bytes();
     let bytes: Vec<u8> = text.iter().chain(text).copied().take(57).collect();

@@ -109,6 +109,14 @@ pub(crate) fn operation_aborted() -> ApiError {
     )
 }
 
+/// Ours.
+pub(crate) fn internal() -> ApiError {
+    ApiError {
+        code: "InternalError".into(),
+        ..ApiError::internal("We encountered an internal error. Please try again.")
+    }
+}
+
 /// What the store cannot read is ours; the words tell nothing about the inside.
 pub(crate) fn unreadable(why: &StoreError) -> ApiError {
     tracing::error!(%why, "S3's tables cannot be read");
@@ -129,10 +137,7 @@ pub(crate) fn uncommitted(why: &CommitError) -> ApiError {
         },
         _ => {
             tracing::error!(%why, "S3's tables cannot be written");
-            ApiError {
-                code: "InternalError".into(),
-                ..ApiError::internal("We encountered an internal error. Please try again.")
-            }
+            internal()
         }
     }
 }

@@ -9,6 +9,7 @@ mod bucket;
 mod errors;
 pub mod limits;
 mod names;
+mod notification;
 mod policy;
 mod rules;
 mod tables;
@@ -16,10 +17,27 @@ mod tags;
 
 use std::sync::Arc;
 
-use moln_kernel::{ApiError, SharedClock, ids, pagination::Pagination};
+use moln_kernel::{
+    ApiError, SharedClock, ids,
+    pagination::Pagination,
+    ports::{InvokeFunction, PublishToTopic, PutEvent, SendToQueue},
+};
 use moln_store::{Batch, Store};
 
 moln_wire::api!(pub mod model);
+
+/// The services S3 tells what happens. What is not there cannot be set as a target.
+#[derive(Clone, Default)]
+pub struct Ports {
+    /// Queues.
+    pub queues: Option<Arc<dyn SendToQueue>>,
+    /// Topics.
+    pub topics: Option<Arc<dyn PublishToTopic>>,
+    /// Functions.
+    pub functions: Option<Arc<dyn InvokeFunction>>,
+    /// Event buses.
+    pub buses: Option<Arc<dyn PutEvent>>,
+}
 
 /// S3 over a store.
 pub struct Buckets {
@@ -27,13 +45,14 @@ pub struct Buckets {
     pub(crate) clock: SharedClock,
     pub(crate) pictures: bucket::Pictures,
     pub(crate) pages: Pagination,
+    pub(crate) ports: Ports,
 }
 
 impl Buckets {
     /// Over this store.
-    pub fn open(store: Store, clock: SharedClock) -> Result<Arc<Self>, ApiError> {
+    pub fn open(store: Store, clock: SharedClock, ports: Ports) -> Result<Arc<Self>, ApiError> {
         let pages = Pagination::new(&ids::secret()?);
-        Ok(Arc::new(Self { store, clock, pictures: bucket::Pictures::default(), pages }))
+        Ok(Arc::new(Self { store, clock, pictures: bucket::Pictures::default(), pages, ports }))
     }
 
     /// Refuses a bucket that holds something, and makes the batch rest on its being empty. (No operation puts anything in

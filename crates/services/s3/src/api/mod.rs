@@ -4,6 +4,7 @@
 mod access;
 mod buckets;
 mod named;
+mod notifications;
 mod rules;
 pub(crate) mod settings;
 
@@ -28,23 +29,25 @@ use crate::{
         GetBucketLifecycleConfigurationOutput, GetBucketLifecycleConfigurationRequest,
         GetBucketLocationOutput, GetBucketLocationRequest, GetBucketLoggingOutput, GetBucketLoggingRequest,
         GetBucketMetricsConfigurationOutput, GetBucketMetricsConfigurationRequest,
-        GetBucketOwnershipControlsOutput, GetBucketOwnershipControlsRequest, GetBucketPolicyOutput,
-        GetBucketPolicyRequest, GetBucketPolicyStatusOutput, GetBucketPolicyStatusRequest,
-        GetBucketReplicationOutput, GetBucketReplicationRequest, GetBucketRequestPaymentOutput,
-        GetBucketRequestPaymentRequest, GetBucketTaggingOutput, GetBucketTaggingRequest,
-        GetBucketVersioningOutput, GetBucketVersioningRequest, GetBucketWebsiteOutput,
-        GetBucketWebsiteRequest, GetObjectLockConfigurationOutput, GetObjectLockConfigurationRequest,
-        GetPublicAccessBlockOutput, GetPublicAccessBlockRequest, HeadBucketOutput, HeadBucketRequest,
-        IntelligentTieringConfiguration, InventoryConfiguration, ListBucketAnalyticsConfigurationsOutput,
+        GetBucketNotificationConfigurationRequest, GetBucketOwnershipControlsOutput,
+        GetBucketOwnershipControlsRequest, GetBucketPolicyOutput, GetBucketPolicyRequest,
+        GetBucketPolicyStatusOutput, GetBucketPolicyStatusRequest, GetBucketReplicationOutput,
+        GetBucketReplicationRequest, GetBucketRequestPaymentOutput, GetBucketRequestPaymentRequest,
+        GetBucketTaggingOutput, GetBucketTaggingRequest, GetBucketVersioningOutput,
+        GetBucketVersioningRequest, GetBucketWebsiteOutput, GetBucketWebsiteRequest,
+        GetObjectLockConfigurationOutput, GetObjectLockConfigurationRequest, GetPublicAccessBlockOutput,
+        GetPublicAccessBlockRequest, HeadBucketOutput, HeadBucketRequest, IntelligentTieringConfiguration,
+        InventoryConfiguration, ListBucketAnalyticsConfigurationsOutput,
         ListBucketAnalyticsConfigurationsRequest, ListBucketIntelligentTieringConfigurationsOutput,
         ListBucketIntelligentTieringConfigurationsRequest, ListBucketInventoryConfigurationsOutput,
         ListBucketInventoryConfigurationsRequest, ListBucketMetricsConfigurationsOutput,
         ListBucketMetricsConfigurationsRequest, ListBucketsOutput, ListBucketsRequest, MetricsConfiguration,
-        PutBucketAccelerateConfigurationRequest, PutBucketAclRequest, PutBucketAnalyticsConfigurationRequest,
-        PutBucketCorsRequest, PutBucketEncryptionRequest, PutBucketIntelligentTieringConfigurationRequest,
-        PutBucketInventoryConfigurationRequest, PutBucketLifecycleConfigurationOutput,
-        PutBucketLifecycleConfigurationRequest, PutBucketLoggingRequest,
-        PutBucketMetricsConfigurationRequest, PutBucketOwnershipControlsRequest, PutBucketPolicyRequest,
+        NotificationConfiguration, PutBucketAccelerateConfigurationRequest, PutBucketAclRequest,
+        PutBucketAnalyticsConfigurationRequest, PutBucketCorsRequest, PutBucketEncryptionRequest,
+        PutBucketIntelligentTieringConfigurationRequest, PutBucketInventoryConfigurationRequest,
+        PutBucketLifecycleConfigurationOutput, PutBucketLifecycleConfigurationRequest,
+        PutBucketLoggingRequest, PutBucketMetricsConfigurationRequest,
+        PutBucketNotificationConfigurationRequest, PutBucketOwnershipControlsRequest, PutBucketPolicyRequest,
         PutBucketReplicationRequest, PutBucketRequestPaymentRequest, PutBucketTaggingRequest,
         PutBucketVersioningRequest, PutBucketWebsiteRequest, PutObjectLockConfigurationOutput,
         PutObjectLockConfigurationRequest, PutPublicAccessBlockRequest, S3,
@@ -273,6 +276,13 @@ impl S3 for Buckets {
                 &input.id,
             )?,
         })
+    }
+    async fn get_bucket_notification_configuration(
+        &self,
+        ctx: &Context,
+        input: GetBucketNotificationConfigurationRequest,
+    ) -> Result<NotificationConfiguration, ApiError> {
+        self.notifications(ctx, &input)
     }
     async fn get_bucket_ownership_controls(
         &self,
@@ -507,6 +517,13 @@ impl S3 for Buckets {
             let at = (input.bucket.as_str(), input.expected_bucket_owner.as_deref());
             self.set_named(ctx, at, &input.id, &input.metrics_configuration).await
         }
+    }
+    async fn put_bucket_notification_configuration(
+        &self,
+        ctx: &Context,
+        input: PutBucketNotificationConfigurationRequest,
+    ) -> Result<(), ApiError> {
+        self.set_notifications(ctx, input).await
     }
     async fn put_bucket_ownership_controls(
         &self,
