@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use moln_kernel::{AccountId, ApiError, Context};
+use moln_kernel::{AccountId, ApiError, Context, Principal};
 use moln_store::{Batch, Snapshot, Version};
 use moln_wire::Shape;
 
@@ -64,7 +64,8 @@ impl Bucket {
 
     /// Whether the caller owns it.
     pub(crate) fn is_owned_by(&self, ctx: &Context) -> bool {
-        self.row.account == ctx.account.as_str()
+        // Whoever did not sign has an account only for want of another.
+        ctx.principal != Principal::Anonymous && self.row.account == ctx.account.as_str()
     }
 }
 

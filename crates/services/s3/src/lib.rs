@@ -3,6 +3,7 @@
 //! Invariants: a bucket's name is unique over accounts and regions; every commit that rests on a bucket has the bucket's
 //! row as a precondition, so that nothing is written into a bucket that is gone.
 
+mod access;
 mod acl;
 mod api;
 mod bucket;
