@@ -15,7 +15,8 @@ use moln_gateway::{
     route::{Registration, Router},
     sigv4::Verifier,
 };
-use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture};
+use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture, ports::NoMetrics};
+use moln_logs::LogGroups;
 use moln_sqs::Queues;
 use moln_store::{
     FjallStore, Options, Store, StoreError,
@@ -82,13 +83,19 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     queues.start(&workers);
     let outbox = Outbox::new(store.clone(), Arc::clone(&clock));
     let here = Arc::new(Endpoint { scheme: "http", authority: INTERNAL_HOST.into() });
-    outbox.register(QueueTarget::KIND, Arc::new(QueueTarget::new(queues.clone(), Arc::clone(&clock), here)));
+    let to_queues = QueueTarget::new(queues.clone(), Arc::clone(&clock), Arc::clone(&here));
+    outbox.register(QueueTarget::KIND, Arc::new(to_queues));
+    let logs = LogGroups::open(store.clone(), Arc::clone(&clock), Arc::new(NoMetrics)).map_err(bad)?;
+    logs.register(&outbox, here);
+    logs.start(&workers);
     outbox.start(&workers, None);
     Timers::new(store.clone(), Arc::clone(&clock)).start(&workers, None);
     advance.add(Arc::new(Visibility(Arc::clone(&queues))));
     let sqs = Registration::new(Arc::new(moln_sqs::model::Api(Arc::clone(&queues))))
         .aliases(&["queue"])
         .claims(is_queue_path);
+
+    let logs = Registration::new(Arc::new(moln_logs::model::Api(logs)));
 
     let operator = Operator {
         clock: Arc::clone(&movable),
@@ -104,7 +111,7 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(vec![sqs]), doorkeeper, movable, settings, Arc::new(operator));
+    let gateway = Gateway::new(Router::new(vec![sqs, logs]), doorkeeper, movable, settings, Arc::new(operator));
     Ok(Moln { gateway: Arc::new(gateway), store, workers, queues })
 }
 

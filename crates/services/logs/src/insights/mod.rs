@@ -1,0 +1,5 @@
+//! Logs Insights.
+
+/// The queries of this process.
+#[derive(Default)]
+pub(crate) struct Queries;

@@ -1,0 +1,151 @@
+//! Lines that wait for the disk. Bounded over all streams and for each: who prints faster than the disk takes is told so
+//! and neither slows others nor grows memory.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use moln_kernel::ports::{LogLine, LogTarget};
+use tokio::sync::Notify;
+
+use crate::limits::{BUFFER_BYTES, LINE_OVERHEAD, STREAM_BUFFER_BYTES};
+
+#[derive(Default)]
+struct Waiting {
+    lines: VecDeque<LogLine>,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    streams: HashMap<LogTarget, Waiting>,
+    /// Streams with lines, the one that has waited longest first.
+    order: VecDeque<LogTarget>,
+    bytes: usize,
+}
+
+/// The buffer.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    inner: Mutex<Inner>,
+    ready: Notify,
+}
+
+/// Lines of one stream, taken to be written.
+pub(crate) struct Taken {
+    pub(crate) target: LogTarget,
+    pub(crate) lines: Vec<LogLine>,
+}
+
+fn size(line: &LogLine) -> usize {
+    line.message.len() + LINE_OVERHEAD
+}
+
+impl Buffer {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes lines in, all or none.
+    pub(crate) fn push(&self, target: &LogTarget, lines: Vec<LogLine>) -> bool {
+        let more: usize = lines.iter().map(size).sum();
+        let mut inner = self.lock();
+        let there = inner.streams.get(target).map_or(0, |waiting| waiting.bytes);
+        if inner.bytes + more > BUFFER_BYTES || there + more > STREAM_BUFFER_BYTES {
+            return false;
+        }
+        inner.bytes += more;
+        if let Some(waiting) = inner.streams.get_mut(target) {
+            waiting.bytes += more;
+            waiting.lines.extend(lines);
+        } else {
+            inner.order.push_back(target.clone());
+            inner.streams.insert(target.clone(), Waiting { lines: lines.into(), bytes: more });
+        }
+        drop(inner);
+        self.ready.notify_one();
+        true
+    }
+
+    /// Takes out at most about `bytes` of at most `streams` streams; a stream that has more goes to the end of the line.
+    pub(crate) fn take(&self, bytes: usize, streams: usize) -> Vec<Taken> {
+        let (mut taken, mut total) = (Vec::new(), 0);
+        let mut inner = self.lock();
+        while taken.len() < streams && total < bytes {
+            let Some(target) = inner.order.pop_front() else { break };
+            let Some(mut waiting) = inner.streams.remove(&target) else { continue };
+            let (mut lines, mut out) = (Vec::new(), 0);
+            while total + out < bytes {
+                let Some(line) = waiting.lines.pop_front() else { break };
+                out += size(&line);
+                lines.push(line);
+            }
+            total += out;
+            waiting.bytes = waiting.bytes.saturating_sub(out);
+            inner.bytes = inner.bytes.saturating_sub(out);
+            if !waiting.lines.is_empty() {
+                inner.order.push_back(target.clone());
+                inner.streams.insert(target.clone(), waiting);
+            }
+            taken.push(Taken { target, lines });
+        }
+        taken
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().order.is_empty()
+    }
+
+    /// Resolves when something may wait.
+    pub(crate) async fn ready(&self) {
+        self.ready.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use moln_kernel::{AccountId, Region, Timestamp};
+
+    use super::*;
+
+    fn target(stream: &str) -> LogTarget {
+        LogTarget {
+            account: AccountId::new("000000000000"),
+            region: Region::new("us-east-1"),
+            group: "g".into(),
+            stream: stream.into(),
+        }
+    }
+
+    fn lines(count: usize, len: usize) -> Vec<LogLine> {
+        vec![LogLine { time: Timestamp(1), message: "x".repeat(len).into() }; count]
+    }
+
+    #[test]
+    fn a_loud_stream_is_refused_and_leaves_room() {
+        let buffer = Buffer::default();
+        let mut taken_in = 0;
+        while buffer.push(&target("loud"), lines(1, 100_000)) {
+            taken_in += 100_000 + LINE_OVERHEAD;
+        }
+        assert!(taken_in <= STREAM_BUFFER_BYTES && taken_in > STREAM_BUFFER_BYTES - 200_000);
+        assert!(buffer.push(&target("quiet"), lines(1, 10)));
+    }
+
+    #[test]
+    fn everyone_gets_a_turn_and_order_is_kept() {
+        let buffer = Buffer::default();
+        assert!(buffer.push(&target("a"), lines(100, 1_000)));
+        assert!(buffer.push(&target("b"), lines(1, 1)));
+        let first = buffer.take(50_000, 10);
+        assert_eq!(first.len(), 1);
+        let second = buffer.take(50_000, 10);
+        assert_eq!((&*second[0].target.stream, &*second[1].target.stream), ("b", "a"));
+        while !buffer.is_empty() {
+            buffer.take(50_000, 10);
+        }
+        assert_eq!(buffer.lock().bytes, 0);
+    }
+}
