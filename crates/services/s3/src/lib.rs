@@ -12,6 +12,7 @@ pub mod limits;
 mod names;
 mod notification;
 mod policy;
+mod post;
 mod rules;
 mod tables;
 mod tags;
