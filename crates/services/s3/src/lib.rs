@@ -16,6 +16,7 @@ mod post;
 mod rules;
 mod tables;
 mod tags;
+mod versions;
 
 use std::sync::Arc;
 
