@@ -1,12 +1,18 @@
 //! The operations, one file per group of verbs. This file is the trait's implementation and nothing else: each line
 //! hands on to its group.
 
+mod definitions;
+mod deliveries;
+mod destinations;
 mod events;
 mod filtering;
 mod groups;
 mod lookup;
+mod metric_filters;
 mod streams;
+mod subscriptions;
 mod tags;
+mod tails;
 mod validation;
 
 use moln_kernel::{ApiError, Context};
@@ -18,11 +24,49 @@ impl Logs for LogGroups {
         let (name, resource) = (input.log_group_name, input.resource_identifier);
         self.set_kms_key(ctx, name, resource, Some(input.kms_key_id)).await
     }
+    async fn create_delivery(
+        &self,
+        ctx: &Context,
+        input: CreateDeliveryRequest,
+    ) -> Result<CreateDeliveryResponse, ApiError> {
+        self.join(ctx, input).await
+    }
     async fn create_log_group(&self, ctx: &Context, input: CreateLogGroupRequest) -> Result<(), ApiError> {
         self.create_group(ctx, input).await
     }
     async fn create_log_stream(&self, ctx: &Context, input: CreateLogStreamRequest) -> Result<(), ApiError> {
         self.create_stream(ctx, input).await
+    }
+    async fn delete_delivery(&self, ctx: &Context, input: DeleteDeliveryRequest) -> Result<(), ApiError> {
+        self.part(ctx, &input.id).await
+    }
+    async fn delete_delivery_destination(
+        &self,
+        ctx: &Context,
+        input: DeleteDeliveryDestinationRequest,
+    ) -> Result<(), ApiError> {
+        self.forget_delivery_destination(ctx, &input.name).await
+    }
+    async fn delete_delivery_destination_policy(
+        &self,
+        ctx: &Context,
+        input: DeleteDeliveryDestinationPolicyRequest,
+    ) -> Result<(), ApiError> {
+        self.set_delivery_policy(ctx, &input.delivery_destination_name, None).await
+    }
+    async fn delete_delivery_source(
+        &self,
+        ctx: &Context,
+        input: DeleteDeliverySourceRequest,
+    ) -> Result<(), ApiError> {
+        self.forget_source(ctx, &input.name).await
+    }
+    async fn delete_destination(
+        &self,
+        ctx: &Context,
+        input: DeleteDestinationRequest,
+    ) -> Result<(), ApiError> {
+        self.forget_destination(ctx, &input.destination_name).await
     }
     async fn delete_log_group(&self, ctx: &Context, input: DeleteLogGroupRequest) -> Result<(), ApiError> {
         self.drop_group(ctx, &input.log_group_name).await
@@ -30,12 +74,68 @@ impl Logs for LogGroups {
     async fn delete_log_stream(&self, ctx: &Context, input: DeleteLogStreamRequest) -> Result<(), ApiError> {
         self.drop_stream(ctx, &input).await
     }
+    async fn delete_metric_filter(
+        &self,
+        ctx: &Context,
+        input: DeleteMetricFilterRequest,
+    ) -> Result<(), ApiError> {
+        self.drop_metrics(ctx, &input).await
+    }
+    async fn delete_query_definition(
+        &self,
+        ctx: &Context,
+        input: DeleteQueryDefinitionRequest,
+    ) -> Result<DeleteQueryDefinitionResponse, ApiError> {
+        self.forget_definition(ctx, &input.query_definition_id).await
+    }
+    async fn delete_resource_policy(
+        &self,
+        ctx: &Context,
+        input: DeleteResourcePolicyRequest,
+    ) -> Result<(), ApiError> {
+        self.forget_resource_policy(ctx, input).await
+    }
     async fn delete_retention_policy(
         &self,
         ctx: &Context,
         input: DeleteRetentionPolicyRequest,
     ) -> Result<(), ApiError> {
         self.set_retention(ctx, &input.log_group_name, None).await
+    }
+    async fn delete_subscription_filter(
+        &self,
+        ctx: &Context,
+        input: DeleteSubscriptionFilterRequest,
+    ) -> Result<(), ApiError> {
+        self.drop_subscription(ctx, &input).await
+    }
+    async fn describe_deliveries(
+        &self,
+        ctx: &Context,
+        input: DescribeDeliveriesRequest,
+    ) -> Result<DescribeDeliveriesResponse, ApiError> {
+        self.list_deliveries(ctx, &input)
+    }
+    async fn describe_delivery_destinations(
+        &self,
+        ctx: &Context,
+        input: DescribeDeliveryDestinationsRequest,
+    ) -> Result<DescribeDeliveryDestinationsResponse, ApiError> {
+        self.list_delivery_destinations(ctx, &input)
+    }
+    async fn describe_delivery_sources(
+        &self,
+        ctx: &Context,
+        input: DescribeDeliverySourcesRequest,
+    ) -> Result<DescribeDeliverySourcesResponse, ApiError> {
+        self.list_sources(ctx, &input)
+    }
+    async fn describe_destinations(
+        &self,
+        ctx: &Context,
+        input: DescribeDestinationsRequest,
+    ) -> Result<DescribeDestinationsResponse, ApiError> {
+        self.list_destinations(ctx, &input)
     }
     async fn describe_log_groups(
         &self,
@@ -51,6 +151,34 @@ impl Logs for LogGroups {
     ) -> Result<DescribeLogStreamsResponse, ApiError> {
         self.describe_streams(ctx, input).await
     }
+    async fn describe_metric_filters(
+        &self,
+        ctx: &Context,
+        input: DescribeMetricFiltersRequest,
+    ) -> Result<DescribeMetricFiltersResponse, ApiError> {
+        self.describe_metrics(ctx, &input)
+    }
+    async fn describe_query_definitions(
+        &self,
+        ctx: &Context,
+        input: DescribeQueryDefinitionsRequest,
+    ) -> Result<DescribeQueryDefinitionsResponse, ApiError> {
+        self.list_definitions(ctx, &input)
+    }
+    async fn describe_resource_policies(
+        &self,
+        ctx: &Context,
+        input: DescribeResourcePoliciesRequest,
+    ) -> Result<DescribeResourcePoliciesResponse, ApiError> {
+        self.list_resource_policies(ctx, &input)
+    }
+    async fn describe_subscription_filters(
+        &self,
+        ctx: &Context,
+        input: DescribeSubscriptionFiltersRequest,
+    ) -> Result<DescribeSubscriptionFiltersResponse, ApiError> {
+        self.describe_subscriptions(ctx, &input)
+    }
     async fn disassociate_kms_key(
         &self,
         ctx: &Context,
@@ -64,6 +192,34 @@ impl Logs for LogGroups {
         input: FilterLogEventsRequest,
     ) -> Result<FilterLogEventsResponse, ApiError> {
         self.filter_events(ctx, input).await
+    }
+    async fn get_delivery(
+        &self,
+        ctx: &Context,
+        input: GetDeliveryRequest,
+    ) -> Result<GetDeliveryResponse, ApiError> {
+        LogGroups::delivery(self, ctx, &input.id)
+    }
+    async fn get_delivery_destination(
+        &self,
+        ctx: &Context,
+        input: GetDeliveryDestinationRequest,
+    ) -> Result<GetDeliveryDestinationResponse, ApiError> {
+        LogGroups::delivery_destination(self, ctx, &input.name)
+    }
+    async fn get_delivery_destination_policy(
+        &self,
+        ctx: &Context,
+        input: GetDeliveryDestinationPolicyRequest,
+    ) -> Result<GetDeliveryDestinationPolicyResponse, ApiError> {
+        self.delivery_policy(ctx, &input.delivery_destination_name)
+    }
+    async fn get_delivery_source(
+        &self,
+        ctx: &Context,
+        input: GetDeliverySourceRequest,
+    ) -> Result<GetDeliverySourceResponse, ApiError> {
+        self.source(ctx, &input.name)
     }
     async fn get_log_events(
         &self,
@@ -93,6 +249,41 @@ impl Logs for LogGroups {
     ) -> Result<ListTagsLogGroupResponse, ApiError> {
         self.tags_of_group(ctx, &input.log_group_name)
     }
+    async fn put_delivery_destination(
+        &self,
+        ctx: &Context,
+        input: PutDeliveryDestinationRequest,
+    ) -> Result<PutDeliveryDestinationResponse, ApiError> {
+        self.keep_delivery_destination(ctx, input).await
+    }
+    async fn put_delivery_destination_policy(
+        &self,
+        ctx: &Context,
+        input: PutDeliveryDestinationPolicyRequest,
+    ) -> Result<PutDeliveryDestinationPolicyResponse, ApiError> {
+        self.keep_delivery_policy(ctx, input).await
+    }
+    async fn put_delivery_source(
+        &self,
+        ctx: &Context,
+        input: PutDeliverySourceRequest,
+    ) -> Result<PutDeliverySourceResponse, ApiError> {
+        self.keep_source(ctx, input).await
+    }
+    async fn put_destination(
+        &self,
+        ctx: &Context,
+        input: PutDestinationRequest,
+    ) -> Result<PutDestinationResponse, ApiError> {
+        self.keep_destination(ctx, input).await
+    }
+    async fn put_destination_policy(
+        &self,
+        ctx: &Context,
+        input: PutDestinationPolicyRequest,
+    ) -> Result<(), ApiError> {
+        self.keep_destination_policy(ctx, input).await
+    }
     async fn put_log_events(
         &self,
         ctx: &Context,
@@ -107,6 +298,23 @@ impl Logs for LogGroups {
     ) -> Result<(), ApiError> {
         self.set_protection(ctx, &input).await
     }
+    async fn put_metric_filter(&self, ctx: &Context, input: PutMetricFilterRequest) -> Result<(), ApiError> {
+        self.put_metrics(ctx, input).await
+    }
+    async fn put_query_definition(
+        &self,
+        ctx: &Context,
+        input: PutQueryDefinitionRequest,
+    ) -> Result<PutQueryDefinitionResponse, ApiError> {
+        self.keep_definition(ctx, input).await
+    }
+    async fn put_resource_policy(
+        &self,
+        ctx: &Context,
+        input: PutResourcePolicyRequest,
+    ) -> Result<PutResourcePolicyResponse, ApiError> {
+        self.keep_resource_policy(ctx, input).await
+    }
     async fn put_retention_policy(
         &self,
         ctx: &Context,
@@ -114,16 +322,44 @@ impl Logs for LogGroups {
     ) -> Result<(), ApiError> {
         self.set_retention(ctx, &input.log_group_name, Some(input.retention_in_days)).await
     }
+    async fn put_subscription_filter(
+        &self,
+        ctx: &Context,
+        input: PutSubscriptionFilterRequest,
+    ) -> Result<(), ApiError> {
+        self.put_subscription(ctx, input).await
+    }
+    async fn start_live_tail(
+        &self,
+        ctx: &Context,
+        input: StartLiveTailRequest,
+    ) -> Result<StartLiveTailResponse, ApiError> {
+        self.start_tail(ctx, input)
+    }
     async fn tag_log_group(&self, ctx: &Context, input: TagLogGroupRequest) -> Result<(), ApiError> {
         self.tag_group(ctx, input).await
     }
     async fn tag_resource(&self, ctx: &Context, input: TagResourceRequest) -> Result<(), ApiError> {
         self.tag(ctx, input).await
     }
+    async fn test_metric_filter(
+        &self,
+        _: &Context,
+        input: TestMetricFilterRequest,
+    ) -> Result<TestMetricFilterResponse, ApiError> {
+        metric_filters::test(&input)
+    }
     async fn untag_log_group(&self, ctx: &Context, input: UntagLogGroupRequest) -> Result<(), ApiError> {
         self.untag_group(ctx, input).await
     }
     async fn untag_resource(&self, ctx: &Context, input: UntagResourceRequest) -> Result<(), ApiError> {
         self.untag(ctx, input).await
+    }
+    async fn update_delivery_configuration(
+        &self,
+        ctx: &Context,
+        input: UpdateDeliveryConfigurationRequest,
+    ) -> Result<UpdateDeliveryConfigurationResponse, ApiError> {
+        self.configure_delivery(ctx, input).await
     }
 }

@@ -8,6 +8,7 @@ use super::lookup::group_of_arn;
 use crate::{
     LogGroups, errors,
     limits::TAGS,
+    live::kept::kind,
     model::{
         ListTagsForResourceResponse, ListTagsLogGroupResponse, TagLogGroupRequest, TagResourceRequest,
         UntagLogGroupRequest, UntagResourceRequest,
@@ -67,38 +68,67 @@ impl LogGroups {
         ctx: &Context,
         arn: &str,
     ) -> Result<ListTagsForResourceResponse, ApiError> {
-        let (name, _) = own(ctx, arn)?;
-        let tags = self.group(ctx, &name).map_err(|_| no_resource())?.meta().row.tags.clone();
+        let tags = match own(ctx, arn)? {
+            Tagged::Group(name) => self.group(ctx, &name).map_err(|_| no_resource())?.meta().row.tags.clone(),
+            Tagged::Kept(kind, name) => self.core.kept(ctx, kind, &name)?.ok_or_else(no_resource)?.tags,
+        };
         Ok(ListTagsForResourceResponse { tags: Some(tags) })
     }
 
     pub(crate) async fn tag(&self, ctx: &Context, input: TagResourceRequest) -> Result<(), ApiError> {
-        let _turn = self.core.changing.lock().await;
-        let (name, _) = own(ctx, &input.resource_arn)?;
-        let group = self.group(ctx, &name).map_err(|_| no_resource())?;
-        self.core.change_row(&group, |row| add(&mut row.tags, input.tags)).await
+        self.change_tags(ctx, &input.resource_arn, |tags| add(tags, input.tags)).await
     }
 
     pub(crate) async fn untag(&self, ctx: &Context, input: UntagResourceRequest) -> Result<(), ApiError> {
-        let _turn = self.core.changing.lock().await;
-        let (name, _) = own(ctx, &input.resource_arn)?;
-        let group = self.group(ctx, &name).map_err(|_| no_resource())?;
-        let change = |row: &mut crate::tables::GroupRow| {
-            row.tags.retain(|key, _| !input.tag_keys.contains(key));
+        let change = |tags: &mut BTreeMap<String, String>| {
+            tags.retain(|key, _| !input.tag_keys.contains(key));
             Ok(())
         };
-        self.core.change_row(&group, change).await
+        self.change_tags(ctx, &input.resource_arn, change).await
     }
+
+    async fn change_tags(
+        &self,
+        ctx: &Context,
+        arn: &str,
+        change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError> {
+        let _turn = self.core.changing.lock().await;
+        match own(ctx, arn)? {
+            Tagged::Group(name) => {
+                let group = self.group(ctx, &name).map_err(|_| no_resource())?;
+                self.core.change_row(&group, |row| change(&mut row.tags)).await
+            }
+            Tagged::Kept(kind, name) => {
+                let mut row = self.core.kept(ctx, kind, &name)?.ok_or_else(no_resource)?;
+                change(&mut row.tags)?;
+                self.core.keep(ctx, kind, &name, &row).await
+            }
+        }
+    }
+}
+
+/// What has tags.
+enum Tagged {
+    Group(String),
+    Kept(&'static str, String),
 }
 
 fn no_resource() -> ApiError {
     errors::not_found("The specified resource does not exist.")
 }
 
-/// The name of the group an ARN of the caller's own means.
-fn own(ctx: &Context, text: &str) -> Result<(String, Arn), ApiError> {
+/// What an ARN of the caller's own means.
+fn own(ctx: &Context, text: &str) -> Result<Tagged, ApiError> {
     let arn: Arn = text.parse().map_err(|_| errors::invalid("The specified resource ARN is not valid."))?;
-    let here = arn.account() == ctx.account.as_str() && arn.region() == ctx.region.as_str();
-    let name = group_of_arn(&arn).filter(|_| here).map(str::to_owned).ok_or_else(no_resource)?;
-    Ok((name, arn))
+    if arn.account() != ctx.account.as_str() || arn.region() != ctx.region.as_str() {
+        return Err(no_resource());
+    }
+    if let Some(name) = group_of_arn(&arn) {
+        return Ok(Tagged::Group(name.to_owned()));
+    }
+    let (resource, name) = arn.resource().split_once(':').ok_or_else(no_resource)?;
+    let kinds = [kind::DESTINATION, kind::DELIVERY_SOURCE, kind::DELIVERY_DESTINATION, kind::DELIVERY];
+    let known = kinds.into_iter().find(|kind| *kind == resource && arn.service() == "logs");
+    Ok(Tagged::Kept(known.ok_or_else(no_resource)?, name.to_owned()))
 }

@@ -4,6 +4,7 @@ pub(crate) mod buffer;
 pub(crate) mod core;
 pub(crate) mod group;
 pub(crate) mod ingest;
+pub(crate) mod kept;
 pub(crate) mod metrics;
 pub(crate) mod retention;
 pub(crate) mod subscription;

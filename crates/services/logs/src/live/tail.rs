@@ -39,6 +39,19 @@ impl Tails {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Begins to listen; `None` when `most` do already.
+    pub(crate) fn listen(&self, groups: Vec<u64>, most: usize) -> Option<mpsc::Receiver<Arc<TailBatch>>> {
+        let (to, from) = mpsc::channel(WAITING);
+        let mut listeners = self.lock();
+        listeners.retain(|_, listener| !listener.to.is_closed());
+        if listeners.len() >= most {
+            return None;
+        }
+        let id = listeners.keys().max().map_or(0, |id| id + 1);
+        listeners.insert(id, Listener { groups, to });
+        Some(from)
+    }
+
     /// Whether anybody listens to a group.
     pub(crate) fn listened(&self, group: u64) -> bool {
         self.lock().values().any(|listener| listener.groups.contains(&group))
