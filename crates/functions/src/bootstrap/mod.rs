@@ -199,6 +199,13 @@ pub fn launch(
             argv.push("-S".into());
             argv.push(visible(BOOTSTRAP).join("python/bootstrap.py").into());
             env.push(("PYTHONPATH".into(), seen(RUNTIME)));
+            if installed.runtime.version() >= (3, 12) {
+                env.push(("LC_CTYPE".into(), "C.UTF-8".into()));
+            }
+            let layers = seen(LAYERS);
+            if layers != LAYERS {
+                env.push(("MOLN_LAYERS".into(), layers));
+            }
         }
         _ => argv.push(entry.map_or_else(|| visible("/var/task/bootstrap"), visible).into()),
     }
@@ -230,6 +237,11 @@ fn common_environment(runtime: Runtime, seen: &dyn Fn(&str) -> String) -> Vec<(S
                 "{language}/lib:/lib64:/usr/lib64:{runtime_dir}:{runtime_dir}/lib:{task}:{task}/lib:{layers}/lib"
             ),
         ));
+    }
+    if runtime.family() != Family::Provided {
+        // AWS starts these through a shell.
+        env.push(("PWD".into(), task));
+        env.push(("SHLVL".into(), "0".into()));
     }
     if let Some(name) = runtime.execution_env() {
         env.push(("AWS_EXECUTION_ENV".into(), name));

@@ -1,0 +1,51 @@
+"use strict";
+// What a handler is told about its invocation.
+
+/** The part of a context that comes from the environment and the invocation's headers. */
+exports.describe = function describe(headers) {
+  const env = process.env;
+  const deadline = Number(headers["lambda-runtime-deadline-ms"]);
+  const trace = headers["lambda-runtime-trace-id"];
+  if (trace) env._X_AMZN_TRACE_ID = trace;
+  else delete env._X_AMZN_TRACE_ID;
+  return {
+    functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
+    functionName: env.AWS_LAMBDA_FUNCTION_NAME,
+    memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
+    clientContext: json(headers["lambda-runtime-client-context"], "ClientContext"),
+    identity: json(headers["lambda-runtime-cognito-identity"], "CognitoIdentity"),
+    invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
+    awsRequestId: headers["lambda-runtime-aws-request-id"],
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+  };
+};
+
+function json(text, name) {
+  if (text === undefined || text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`Cannot parse ${name} as json: ${error}`);
+  }
+}
+
+/** What tracing is told about an error. */
+exports.cause = function cause(error) {
+  try {
+    const stack = String(error.stack || "").split("\n").slice(1).map((line) => {
+      const text = line.trim().replace(/[()]/g, "").replace(/^\S*\s/, "");
+      const space = text.lastIndexOf(" ");
+      const [path, at] = text.slice(space + 1).split(":");
+      return { path, line: parseInt(at, 10), label: space < 0 ? "anonymous" : text.slice(0, space) };
+    });
+    return JSON.stringify({
+      working_directory: process.cwd(),
+      exceptions: [{ type: error.name, message: error.message, stack }],
+      paths: [...new Set(stack.map((entry) => entry.path))],
+    });
+  } catch (_) {
+    return "";
+  }
+};
