@@ -15,16 +15,18 @@ use moln_gateway::{
     route::{Registration, Router},
     sigv4::Verifier,
 };
+use moln_iam::Iam;
 use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture, ports::NoMetrics};
 use moln_logs::LogGroups;
 use moln_sqs::Queues;
+use moln_sts::Sessions;
 use moln_store::{
     FjallStore, Options, Store, StoreError,
     backup::{self, BackupError},
 };
 use tokio::sync::watch;
 
-use crate::{config::Config, control::Operator, failure::Failure};
+use crate::{config::Config, keys::Keyring, control::Operator, failure::Failure};
 
 /// How long background work may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -97,6 +99,13 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
 
     let logs = Registration::new(Arc::new(moln_logs::model::Api(logs)));
 
+    let iam = Iam::open(store.clone(), Arc::clone(&clock)).map_err(bad)?;
+    let sessions = Sessions::new(store.clone(), Arc::clone(&clock), iam.clone());
+    sessions.start(&workers);
+    let keyring = Keyring(vec![Arc::new(config.keys), iam.clone(), sessions.clone()]);
+    let iam = Registration::new(Arc::new(moln_iam::model::Api(iam)));
+    let sts = Registration::new(Arc::new(moln_sts::model::Api(sessions)));
+
     let operator = Operator {
         clock: Arc::clone(&movable),
         advance,
@@ -105,13 +114,13 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
         stop: stop.clone(),
     };
     let doorkeeper = Doorkeeper {
-        verifier: Verifier::new(Arc::new(config.keys)),
+        verifier: Verifier::new(Arc::new(keyring)),
         account: config.account,
         region: config.region,
     };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(vec![sqs, logs]), doorkeeper, movable, settings, Arc::new(operator));
+    let gateway = Gateway::new(Router::new(vec![sqs, logs, iam, sts]), doorkeeper, movable, settings, Arc::new(operator));
     Ok(Moln { gateway: Arc::new(gateway), store, workers, queues })
 }
 

@@ -70,6 +70,15 @@ impl Credentials for RootKeys {
     }
 }
 
+/// Every place where keys are kept; the first that knows one has it.
+pub(crate) struct Keyring(pub(crate) Vec<Arc<dyn Credentials>>);
+
+impl Credentials for Keyring {
+    fn find(&self, access_key_id: &str) -> Option<Credential> {
+        self.0.iter().find_map(|keys| keys.find(access_key_id))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,52 +8,10 @@ mod users;
 
 use moln_kernel::{ApiError, Context};
 
-use crate::{
-    Iam as Service,
-    entity::shapes,
-    model::{
-        AddRoleToInstanceProfileRequest, AddUserToGroupRequest, AttachGroupPolicyRequest,
-        AttachRolePolicyRequest, AttachUserPolicyRequest, CreateAccessKeyRequest, CreateAccessKeyResponse,
-        CreateAccountAliasRequest, CreateGroupRequest, CreateGroupResponse, CreateInstanceProfileRequest,
-        CreateInstanceProfileResponse, CreatePolicyRequest, CreatePolicyResponse, CreatePolicyVersionRequest,
-        CreatePolicyVersionResponse, CreateRoleRequest, CreateRoleResponse, CreateServiceLinkedRoleRequest,
-        CreateServiceLinkedRoleResponse, CreateUserRequest, CreateUserResponse, DeleteAccessKeyRequest,
-        DeleteAccountAliasRequest, DeleteGroupPolicyRequest, DeleteGroupRequest,
-        DeleteInstanceProfileRequest, DeletePolicyRequest, DeletePolicyVersionRequest,
-        DeleteRolePermissionsBoundaryRequest, DeleteRolePolicyRequest, DeleteRoleRequest,
-        DeleteServiceLinkedRoleRequest, DeleteServiceLinkedRoleResponse,
-        DeleteUserPermissionsBoundaryRequest, DeleteUserPolicyRequest, DeleteUserRequest,
-        DetachGroupPolicyRequest, DetachRolePolicyRequest, DetachUserPolicyRequest, GetGroupPolicyRequest,
-        GetGroupPolicyResponse, GetGroupRequest, GetGroupResponse, GetInstanceProfileRequest,
-        GetInstanceProfileResponse, GetPolicyRequest, GetPolicyResponse, GetPolicyVersionRequest,
-        GetPolicyVersionResponse, GetRolePolicyRequest, GetRolePolicyResponse, GetRoleRequest,
-        GetRoleResponse, GetServiceLinkedRoleDeletionStatusRequest,
-        GetServiceLinkedRoleDeletionStatusResponse, GetUserPolicyRequest, GetUserPolicyResponse,
-        GetUserRequest, GetUserResponse, Iam, ListAccessKeysRequest, ListAccessKeysResponse,
-        ListAccountAliasesRequest, ListAccountAliasesResponse, ListAttachedGroupPoliciesRequest,
-        ListAttachedGroupPoliciesResponse, ListAttachedRolePoliciesRequest, ListAttachedRolePoliciesResponse,
-        ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse, ListEntitiesForPolicyRequest,
-        ListEntitiesForPolicyResponse, ListGroupPoliciesRequest, ListGroupPoliciesResponse,
-        ListGroupsForUserRequest, ListGroupsForUserResponse, ListGroupsRequest, ListGroupsResponse,
-        ListInstanceProfileTagsRequest, ListInstanceProfileTagsResponse, ListInstanceProfilesForRoleRequest,
-        ListInstanceProfilesForRoleResponse, ListInstanceProfilesRequest, ListInstanceProfilesResponse,
-        ListPoliciesRequest, ListPoliciesResponse, ListPolicyTagsRequest, ListPolicyTagsResponse,
-        ListPolicyVersionsRequest, ListPolicyVersionsResponse, ListRolePoliciesRequest,
-        ListRolePoliciesResponse, ListRoleTagsRequest, ListRoleTagsResponse, ListRolesRequest,
-        ListRolesResponse, ListUserPoliciesRequest, ListUserPoliciesResponse, ListUserTagsRequest,
-        ListUserTagsResponse, ListUsersRequest, ListUsersResponse, PutGroupPolicyRequest,
-        PutRolePermissionsBoundaryRequest, PutRolePolicyRequest, PutUserPermissionsBoundaryRequest,
-        PutUserPolicyRequest, RemoveRoleFromInstanceProfileRequest, RemoveUserFromGroupRequest,
-        SetDefaultPolicyVersionRequest, TagInstanceProfileRequest, TagPolicyRequest, TagRoleRequest,
-        TagUserRequest, UntagInstanceProfileRequest, UntagPolicyRequest, UntagRoleRequest, UntagUserRequest,
-        UpdateAccessKeyRequest, UpdateAssumeRolePolicyRequest, UpdateGroupRequest,
-        UpdateRoleDescriptionRequest, UpdateRoleDescriptionResponse, UpdateRoleRequest, UpdateRoleResponse,
-        UpdateUserRequest,
-    },
-    tables::Kind,
-};
+#[allow(clippy::wildcard_imports)] // every operation has types of its own
+use crate::{Iam as Service, entity::shapes, model::*, tables::Kind};
 
-impl Iam for Service {
+impl crate::model::Iam for Service {
     async fn add_role_to_instance_profile(
         &self,
         ctx: &Context,
