@@ -1,3 +1,117 @@
 //! AWS Lambda: functions, their invocation, event source mappings.
+//!
+//! # Invariants
+//! - What was acknowledged is on disk: a function is shown to others only after the commit that wrote it.
+//! - A function is changed by one at a time; every change is one batch, computed from what the function was and what it
+//!   is to be, so that rows and memory cannot differ.
+//! - Code is a blob linked by the version that runs it; a version keeps the layers it uses even when they are deleted.
+//! - Nothing runs above the account's, the function's and the version's concurrency.
+//!
+//! # Rooms
+//! `api` is the operations; `state` the functions in memory; [`tables`] all that stands on disk; `core` finds what a name
+//! means and runs it.
+
+mod api;
+mod asynchronous;
+mod core;
+mod destinations;
+pub mod errors;
+pub mod execute;
+pub mod limits;
+mod names;
+mod revision;
+mod running;
+mod state;
+pub mod tables;
+
+use std::sync::Arc;
+
+use moln_fabric::{Outbox, Timers};
+use moln_kernel::{
+    ApiError, Endpoint, SharedClock, ids,
+    pagination::Pagination,
+    ports::{Objects, PublishToTopic, PutEvent, ReceiveFromQueue, RecordMetric, Roles, SendToQueue, WriteLogs},
+};
+use moln_store::{Blobs, Store, StoreError};
+
+pub use execute::Execute;
 
 moln_wire::api!(pub mod model);
+
+/// What Lambda stands on. A port that is absent makes what needs it answer a clear error.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where everything is kept.
+    pub store: Store,
+    /// Where code is kept.
+    pub blobs: Blobs,
+    /// The time.
+    pub clock: SharedClock,
+    /// Runs functions.
+    pub execute: Arc<dyn Execute>,
+    /// Timers of what waits.
+    pub timers: Timers,
+    /// Deliveries.
+    pub outbox: Outbox,
+    /// Where lines about invokes go.
+    pub logs: Arc<dyn WriteLogs>,
+    /// Where figures go.
+    pub metrics: Arc<dyn RecordMetric>,
+    /// Queues to send to.
+    pub queues: Arc<dyn SendToQueue>,
+    /// Queues to receive from.
+    pub sources: Arc<dyn ReceiveFromQueue>,
+    /// Topics.
+    pub topics: Option<Arc<dyn PublishToTopic>>,
+    /// Event buses.
+    pub buses: Option<Arc<dyn PutEvent>>,
+    /// Buckets.
+    pub objects: Option<Arc<dyn Objects>>,
+    /// Roles.
+    pub roles: Option<Arc<dyn Roles>>,
+    /// The address in calls from inside.
+    pub endpoint: Arc<Endpoint>,
+}
+
+/// The service.
+pub struct Lambda {
+    pub(crate) ports: Ports,
+    pub(crate) store: Store,
+    pub(crate) clock: SharedClock,
+    pub(crate) execute: Arc<dyn Execute>,
+    pub(crate) registry: state::Registry,
+    pub(crate) pages: Pagination,
+}
+
+impl Lambda {
+    /// Reads the functions there are. Nothing runs before it is asked for.
+    pub fn open(ports: Ports) -> Result<Arc<Self>, StoreError> {
+        let registry = state::Registry::open(ports.store.clone())?;
+        let key = secret(&ports.store)?;
+        Ok(Arc::new(Self {
+            store: ports.store.clone(),
+            clock: Arc::clone(&ports.clock),
+            execute: Arc::clone(&ports.execute),
+            registry,
+            pages: Pagination::new(&key),
+            ports,
+        }))
+    }
+}
+
+/// The key of page tokens; made once.
+fn secret(store: &Store) -> Result<[u8; 32], StoreError> {
+    const KEY: &str = "lam/secret";
+    let made = |error: &ApiError| StoreError::Io(error.message.clone().into());
+    if let Some((found, _)) = store.snapshot().get(KEY.as_bytes())?
+        && let Ok(key) = <[u8; 32]>::try_from(&*found)
+    {
+        return Ok(key);
+    }
+    let key: [u8; 32] = ids::secret().map_err(|error| made(&error))?;
+    let mut batch = moln_store::Batch::default();
+    batch.put(KEY, key.to_vec());
+    // What is lost with this commit is a page token.
+    drop(store.submit(batch));
+    Ok(key)
+}
