@@ -7,6 +7,7 @@ mod access;
 mod acl;
 mod api;
 mod bucket;
+mod content;
 mod errors;
 pub mod limits;
 mod names;

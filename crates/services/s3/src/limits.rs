@@ -34,3 +34,21 @@ pub const BUCKETS_IN_MEMORY: usize = 10_000;
 pub const BODY: usize = 5 << 20;
 /// How often a change is tried that others get ahead of.
 pub const ATTEMPTS: usize = 16;
+/// Bytes of an object or part that stands in a row; a larger one is a blob.
+pub const SMALL: usize = (64 << 10) - 64;
+/// Bytes of one upload. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+pub const UPLOAD: u64 = 5 << 30;
+/// Bytes of an object.
+pub const OBJECT: u64 = 48_800 << 30;
+/// Bytes of every part but the last.
+pub const SMALLEST_PART: u64 = 5 << 20;
+/// Number of the last part.
+pub const PARTS: i32 = 10_000;
+/// Bytes of a key, UTF-8.
+pub const KEY: usize = 1024;
+/// Bytes of all of an object's own metadata, names and values.
+pub const METADATA: usize = 2048;
+/// Tags of an object.
+pub const OBJECT_TAGS: usize = 10;
+/// Keys of a page of a list, and of one `DeleteObjects`.
+pub const PAGE: usize = 1000;
