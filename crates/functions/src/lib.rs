@@ -5,20 +5,28 @@
 //! that timed out, exited or ran out of memory is killed whole and never used again.
 
 pub mod bootstrap;
+mod capture;
 pub mod code;
+mod environment;
 mod invocation;
 pub mod limits;
+mod pool;
 pub mod provision;
 mod revision;
 mod runtime;
+mod runtime_api;
+mod time;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use moln_kernel::{
     SharedClock,
     ports::{AssumeRole, WriteLogs},
 };
 use moln_sandbox::Launcher;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{code::CodeCache, pool::Pool, provision::Runtimes, runtime_api::Stream};
 
 pub use invocation::{
     Finished, FunctionError, Invocation, StreamBody, StreamEnd, StreamHead, Streamed, Unavailable,
@@ -37,6 +45,14 @@ pub struct Settings {
     pub logs: Arc<dyn WriteLogs>,
     /// Gives credentials of the execution roles.
     pub credentials: Arc<dyn AssumeRole>,
+    /// Finds runtimes.
+    pub runtimes: Runtimes,
+    /// Unpacks code.
+    pub code: CodeCache,
+    /// Functions reach nothing but the platform ([`moln_sandbox::Network::Isolated`]).
+    pub isolated: bool,
+    /// Where the platform listens on this machine: what isolated functions reach at the same port of their own loopback.
+    pub platform: SocketAddr,
     /// `AWS_ENDPOINT_URL` for functions, such as `http://127.0.0.1:4566`.
     pub endpoint: Arc<str>,
     /// What may be set.
@@ -57,13 +73,13 @@ pub struct Provisioned {
 /// Runs functions. A cheap handle.
 #[derive(Clone)]
 pub struct Functions {
-    settings: Arc<Settings>,
+    pool: Arc<Pool>,
 }
 
 impl Functions {
-    /// Ready to run functions; nothing is started yet.
+    /// Ready to run functions; nothing is started yet. To be called within a tokio runtime.
     pub fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings) }
+        Self { pool: Pool::new(settings) }
     }
 
     /// Runs one invocation to its end: by the function's own doing an answer or an error document ([`Finished`]), within
@@ -74,8 +90,7 @@ impl Functions {
         revision: &Arc<Revision>,
         invocation: Invocation,
     ) -> Result<Finished, Unavailable> {
-        let _ = (revision, invocation, &self.settings.limits);
-        Err(Unavailable::Sandbox("Functions cannot be run yet.".into()))
+        self.pool.run(revision, invocation, None).await
     }
 
     /// Like [`Functions::invoke`], with the answer as it comes. Resolves when the runtime begins its answer (or fails).
@@ -84,35 +99,66 @@ impl Functions {
         revision: &Arc<Revision>,
         invocation: Invocation,
     ) -> Result<Streamed, Unavailable> {
-        let _ = (revision, invocation);
-        Err(Unavailable::Sandbox("Functions cannot be run yet.".into()))
+        let (head, mut begun) = oneshot::channel();
+        let (pieces, body) = mpsc::channel(limits::STREAM_PIECES);
+        let (ended, end) = oneshot::channel();
+        let stream = Stream { head: Some(head), pieces };
+        let (pool, revision) = (Arc::clone(&self.pool), Arc::clone(revision));
+        let mut running = tokio::spawn(async move { pool.run(&revision, invocation, Some(stream)).await });
+        let streamed = |head| Streamed { head, body: StreamBody(body), end: StreamEnd(end) };
+        tokio::select! {
+            biased;
+            Ok(head) = &mut begun => {
+                tokio::spawn(async move {
+                    if let Ok(Ok(finished)) = running.await {
+                        let _ = ended.send(finished);
+                    }
+                });
+                Ok(streamed(head))
+            }
+            // It failed before it answered.
+            finished = &mut running => {
+                let finished = finished.map_err(|_| Unavailable::Stopping)??;
+                let head = begun.try_recv().unwrap_or_default();
+                let _ = ended.send(finished);
+                Ok(streamed(head))
+            }
+        }
     }
 
-    /// Keeps `count` environments of the revision (whose `provisioned` is set) initialised, beside those that start on
-    /// demand; zero ends it. Returns at once: [`Functions::provisioned`] tells how far it is.
+    /// Keeps `count` environments of the revision initialised, beside those that start on demand; zero ends it. Returns at
+    /// once: [`Functions::provisioned`] tells how far it is.
     pub fn provision(&self, revision: &Arc<Revision>, count: u32) {
-        let _ = (revision, count);
+        self.pool.provision(revision, count);
     }
 
     /// How far the provisioning of a revision is.
     pub fn provisioned(&self, revision_id: &str) -> Provisioned {
-        let _ = revision_id;
-        Provisioned::default()
+        self.pool.provisioned(revision_id)
     }
 
     /// The revision is not invoked any more: its idle environments are shut down now, busy ones after their invocation.
     pub fn retire(&self, revision_id: &str) {
-        let _ = revision_id;
+        self.pool.retire(revision_id);
     }
 
-    /// How many environments of the revision are busy.
+    /// How many invocations of the revision are running or starting.
     pub fn busy(&self, revision_id: &str) -> usize {
-        let _ = revision_id;
-        0
+        self.pool.busy(revision_id)
+    }
+
+    /// How many environments there are, pre-warmed ones and those that end included.
+    pub fn environments(&self) -> usize {
+        self.pool.environments()
+    }
+
+    /// What the sandboxes of this machine are like.
+    pub fn report(&self) -> &moln_sandbox::Report {
+        self.pool.host().settings.launcher.report()
     }
 
     /// Takes no new invocations, waits up to `grace` for running ones, ends everything. Nothing is left running.
     pub async fn stop(&self, grace: Duration) {
-        let _ = grace;
+        self.pool.stop(grace).await;
     }
 }

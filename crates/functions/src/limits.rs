@@ -11,7 +11,26 @@ pub const STREAMED: u64 = 200 * 1024 * 1024;
 /// Pieces of a streamed answer that wait for a slow reader; then the function waits.
 pub const STREAM_PIECES: usize = 16;
 /// Largest head (request line and headers) on the Runtime API, bytes.
-pub const HEAD: usize = 64 * 1024;
+pub const HEAD: usize = 128 * 1024;
+/// Largest trailers of a streamed answer, bytes: an error's document comes in them, in base64.
+pub const TRAILERS: usize = 512 * 1024;
+/// Largest body that only configures something, bytes.
+pub const SMALL_BODY: usize = 256 * 1024;
+/// Processes and threads in one environment (AWS: 1,024).
+pub const PROCESSES: u32 = 1_024;
+/// Open files of a process (AWS: 1,024).
+pub const OPEN_FILES: u64 = 1_024;
+/// How long an environment's credentials last (the longest there is); one whose credentials end is replaced.
+pub const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long credentials must last beyond an invocation's time limit for it to begin.
+pub const SESSION_LEFT: Duration = Duration::from_secs(5 * 60);
+/// Files of a directory of code that are looked at to see whether it has changed.
+pub const FINGERPRINT_FILES: usize = 20_000;
+/// How long an answer is held back for the runtime to ask for the next invocation: whoever calls again at once finds the
+/// environment ready.
+pub const ANSWER_HELD: Duration = Duration::from_millis(100);
+/// Longest pause between attempts to start a provisioned environment.
+pub const PROVISION_PAUSE: Duration = Duration::from_secs(60);
 /// Connections to one environment's Runtime API at a time.
 pub const CONNECTIONS: usize = 64;
 /// Time for initialisation (AWS: 10 s); then it begins again within the first invocation.
@@ -34,8 +53,14 @@ pub const LINES: usize = 256;
 /// Bytes of log lines that one environment may hold before it hands them on.
 pub const LOG_BUFFER: usize = 1024 * 1024;
 /// Log bytes that one environment may write a second; what is above is dropped and counted, so that a function that
-/// prints without end neither slows others nor grows memory. The first second is free up to four times that.
+/// prints without end neither slows others nor grows memory.
 pub const LOG_BYTES_PER_SECOND: u64 = 8 * 1024 * 1024;
+/// Log bytes that one environment may write at once after it was quiet.
+pub const LOG_BURST: u64 = 32 * 1024 * 1024;
+/// Events of initialisation kept for extensions that subscribe to telemetry during it.
+pub const EARLY_EVENTS: usize = 256;
+/// How long a telemetry listener may take for a delivery.
+pub const TELEMETRY_DELIVERY: Duration = Duration::from_secs(5);
 /// Telemetry events waiting for one subscriber.
 pub const TELEMETRY_EVENTS: usize = 10_000;
 /// Telemetry subscribers in one environment.
@@ -48,14 +73,20 @@ pub struct Limits {
     pub environments: usize,
     /// Memory of all environments together, MB as configured of them; `None`: not limited.
     pub memory_mb: Option<u64>,
-    /// Environments that start at the same time.
+    /// Environments that start at the same time (twice the processors: more would only make each of them slower).
     pub starting: usize,
     /// How long an invocation waits for an environment when all are busy.
     pub waiting: Duration,
     /// How long an environment stays idle before it ends.
     pub idle: Duration,
-    /// Pre-warmed processes a runtime.
+    /// How long an environment is idle before it is frozen: long enough that quick calls in a row do not pay for it.
+    pub freeze_after: Duration,
+    /// Pre-warmed processes of a kind (runtime, memory and size of `/tmp`); of the kind used last.
     pub warm: usize,
+    /// Pre-warmed processes in all.
+    pub warm_total: usize,
+    /// Functions get processor time by their memory, as on AWS (1,769 MB are one processor).
+    pub cpu_by_memory: bool,
     /// Time for initialisation; see [`INIT`].
     pub init: Duration,
     /// Grace at shutdown with external extensions; see [`SHUTDOWN_EXTERNAL`].
@@ -69,10 +100,13 @@ impl Default for Limits {
         Self {
             environments: 1_000,
             memory_mb: None,
-            starting: 16,
+            starting: std::thread::available_parallelism().map_or(4, usize::from) * 2,
             waiting: Duration::from_secs(30),
             idle: Duration::from_secs(7 * 60),
+            freeze_after: Duration::from_millis(10),
             warm: 1,
+            warm_total: 8,
+            cpu_by_memory: false,
             init: INIT,
             shutdown_external: SHUTDOWN_EXTERNAL,
             shutdown_internal: SHUTDOWN_INTERNAL,

@@ -1,0 +1,97 @@
+//! The pipes that an environment's processes write their logs to.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read as _},
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::{io::unix::AsyncFd, task::JoinHandle};
+
+use super::{Form, Log, Source, reader::Reader};
+
+/// Most that is read in one go before others get their turn, bytes.
+const TURN: usize = 1024 * 1024;
+
+/// The writing end, for a process. Clones of it are the same pipe.
+pub(crate) type Writer = OwnedFd;
+
+/// The reading end.
+pub(crate) struct Pipe {
+    file: File,
+    source: Source,
+    reader: Mutex<Reader>,
+}
+
+/// A pipe.
+pub(crate) fn pipe(form: Form, source: Source) -> io::Result<(Pipe, Writer)> {
+    let (read, write) = io::pipe()?;
+    let read = OwnedFd::from(read);
+    rustix::fs::fcntl_setfl(&read, rustix::fs::OFlags::NONBLOCK)?;
+    Ok((Pipe { file: File::from(read), source, reader: Mutex::new(Reader::new(form)) }, OwnedFd::from(write)))
+}
+
+/// What reading came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drained {
+    /// Nothing more is there now.
+    Empty,
+    /// There may be more.
+    More,
+    /// Nobody has the writing end any more.
+    Ended,
+}
+
+impl Pipe {
+    /// Reads into the log until the pipe ends. Never stops reading, so that no process waits for us.
+    pub(crate) fn follow(self: &Arc<Self>, log: Arc<Log>) -> io::Result<JoinHandle<()>> {
+        let watched = AsyncFd::with_interest(self.file.try_clone()?, tokio::io::Interest::READABLE)?;
+        let pipe = Arc::clone(self);
+        Ok(tokio::spawn(async move {
+            loop {
+                let Ok(mut ready) = watched.readable().await else { return };
+                match pipe.read(&log) {
+                    Drained::Empty => ready.clear_ready(),
+                    Drained::More => tokio::task::yield_now().await,
+                    Drained::Ended => break,
+                }
+                log.flush_lines();
+            }
+            pipe.finish(&log);
+            log.flush();
+        }))
+    }
+
+    /// Takes what is there now: what a process wrote before it said that it is done. Up to a mebibyte.
+    pub(crate) fn drain(&self, log: &Log) {
+        self.read(log);
+        self.finish(log);
+    }
+
+    fn finish(&self, log: &Log) {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.finish(&mut |line, level| log.line(self.source, line, level));
+    }
+
+    fn read(&self, log: &Log) -> Drained {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = [0_u8; 16 * 1024];
+        let mut taken = 0;
+        while taken < TURN {
+            match (&self.file).read(&mut buffer) {
+                Ok(0) => return Drained::Ended,
+                Ok(count) => {
+                    taken += count;
+                    reader.take(buffer.get(..count).unwrap_or_default(), &mut |line, level| {
+                        log.line(self.source, line, level);
+                    });
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Drained::Empty,
+                Err(_) => return Drained::Ended,
+            }
+        }
+        Drained::More
+    }
+}

@@ -1,0 +1,312 @@
+//! One invocation of a running environment.
+
+use std::{
+    fmt::Write as _,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use moln_kernel::ids::hex_id;
+use tokio::{sync::oneshot, time::timeout_at};
+
+use crate::{
+    Finished, Invocation,
+    capture::{Platform, Status, Tracing},
+    limits::ANSWER_HELD,
+    runtime_api::{Answer, Event, Stream, Wish},
+    time::iso,
+};
+
+use super::{Environment, Failure, system_millis};
+
+/// How the caller is answered.
+pub(crate) type Reply = oneshot::Sender<Finished>;
+
+/// An invocation that has begun before its environment was there.
+pub(crate) struct Begun {
+    /// When its time began to run.
+    pub(crate) at: Instant,
+    /// How long the initialisation took that preceded it.
+    pub(crate) init: Option<Duration>,
+}
+
+/// An invocation that is over.
+pub(crate) struct Over {
+    /// Why the environment cannot take another one; `None`: it can.
+    pub(crate) reason: Option<super::Reason>,
+    answer: Option<(Reply, Finished)>,
+}
+
+impl Over {
+    /// Answers who called, unless that was done.
+    pub(crate) fn answer(self) {
+        if let Some((reply, finished)) = self.answer {
+            let _ = reply.send(finished);
+        }
+    }
+}
+
+/// What an invocation came to, before it is reported.
+struct Ended {
+    result: Result<Bytes, Failure>,
+    /// Bytes of the answer.
+    produced: usize,
+    /// The environment can go on.
+    alive: bool,
+}
+
+impl Environment {
+    /// Runs it to its end. Who called is answered by whoever has put the environment back ([`Over::answer`]), so that a call
+    /// that follows at once finds it; only extensions that work on are not waited for.
+    pub(crate) async fn invoke(
+        &self,
+        invocation: Invocation,
+        stream: Option<Stream>,
+        begun: Begun,
+        reply: Reply,
+    ) -> Over {
+        self.uses.fetch_add(1, Ordering::AcqRel);
+        self.thaw().await;
+        let Invocation {
+            request_id,
+            payload,
+            client_context,
+            cognito_identity,
+            function_arn,
+            trace,
+            lineage,
+            tail,
+        } = invocation;
+        let request: Arc<str> = request_id.as_str().into();
+        if tail {
+            self.log.start_tail();
+        }
+        let tracing =
+            trace_of(trace.as_deref(), &lineage.encode(), self.revision.tracing, self.log.now().seconds());
+        let shown = (self.revision.tracing || tracing.header.contains("Sampled=1")).then_some(&tracing);
+        self.log.platform(&Platform::Start {
+            request: &request,
+            version: &self.revision.version,
+            tracing: shown,
+        });
+
+        let timeout = self.revision.timeout;
+        let until = tokio::time::Instant::from_std(begun.at + timeout);
+        let left = timeout.saturating_sub(begun.at.elapsed());
+        let deadline_ms = system_millis() + u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let event = Event {
+            request_id: Arc::clone(&request),
+            deadline_ms,
+            function_arn,
+            trace: tracing.header.clone(),
+            client_context,
+            cognito_identity,
+            payload,
+        };
+        self.tell_extensions(&event, deadline_ms);
+        let mut given = Some((event, stream));
+        let answered = self.api.until(move |state| {
+            if state.is_waiting()
+                && let Some((event, stream)) = given.take()
+            {
+                state.deliver(event, stream);
+            }
+            if let Some(answer) = state.current.as_mut().and_then(|current| current.answer.take()) {
+                return Some(Ok(answer));
+            }
+            if let Some((name, reported)) = state.failed_extension() {
+                return Some(Err(Failure::Extension { name: name.to_string(), kind: reported.kind }));
+            }
+            state.exit.map(|exit| Err(Failure::Exit(exit)))
+        });
+        let ended = match timeout_at(until, answered).await {
+            Ok(answered) => end_of(answered),
+            Err(_) => Ended { result: Err(Failure::Timeout), produced: 0, alive: false },
+        };
+        let mut taken = begun.at.elapsed();
+        for pipe in &self.pipes {
+            pipe.drain(&self.log);
+        }
+        let status = ended.result.as_ref().map_or_else(Failure::status, |_| Status::Success);
+        self.log.platform(&Platform::RuntimeDone {
+            request: &request,
+            status: &status,
+            duration: taken,
+            produced: ended.result.is_ok().then_some(ended.produced),
+            tracing: shown,
+        });
+
+        // The invocation lasts until everybody asks for the next event.
+        let mut late = None;
+        let mut reply = Some(reply);
+        let mut gone = false;
+        if ended.alive {
+            let rest = self.api.until(|state| {
+                let over = state.exit.is_some() || state.failed_extension().is_some();
+                (over || (state.is_waiting() && state.extensions_rest())).then_some(over)
+            });
+            tokio::pin!(rest);
+            // Who called need not wait for extensions, unless the log's tail is wanted, which ends with the report.
+            let first = if tail { until } else { until.min(tokio::time::Instant::now() + ANSWER_HELD) };
+            let mut over = timeout_at(first, &mut rest).await.ok();
+            if over.is_none() && !tail {
+                if let Some(reply) = reply.take() {
+                    let finished = self.finished(&ended, &request, taken, begun.init, None);
+                    let _ = reply.send(finished.await);
+                }
+                over = timeout_at(until, &mut rest).await.ok();
+            }
+            taken = begun.at.elapsed();
+            gone = over.unwrap_or(true);
+            late = over.is_none().then_some(Failure::Timeout);
+        }
+        let status = late.as_ref().map_or(status, Failure::status);
+        let failure = late.as_ref().or(ended.result.as_ref().err());
+        let line = failure.and_then(|failure| failure.log_line(&request, &iso(self.log.now()), timeout));
+        if let Some(line) = line {
+            self.log.platform(&Platform::Failure { text: &line });
+        }
+        let taken = if failure == Some(&Failure::Timeout) { taken.max(timeout) } else { taken };
+        let mut finished = self.finished(&ended, &request, taken, begun.init, late.as_ref()).await;
+        self.log.platform(&Platform::End { request: &request });
+        self.log.platform(&Platform::Report {
+            request: &request,
+            status: if matches!(failure, Some(Failure::Reported(_))) && !self.json() {
+                &Status::Success
+            } else {
+                &status
+            },
+            duration: finished.duration,
+            billed: finished.billed,
+            memory_mb: self.revision.memory_mb,
+            used_mb: finished.memory_used.div_ceil(1 << 20),
+            init: finished.init_duration,
+            tracing: shown,
+        });
+        self.log.flush();
+        finished.log_tail = self.log.take_tail();
+        let reason = match failure {
+            _ if ended.alive && !gone => None,
+            Some(Failure::Timeout) => Some(super::Reason::Timeout),
+            _ => Some(super::Reason::Failure),
+        };
+        Over { reason, answer: reply.take().map(|reply| (reply, finished)) }
+    }
+
+    fn json(&self) -> bool {
+        self.revision.logging.format == crate::LogFormat::Json
+    }
+
+    fn tell_extensions(&self, event: &Event, deadline_ms: u64) {
+        let body: Bytes = serde_json::json!({
+            "eventType": "INVOKE",
+            "deadlineMs": deadline_ms,
+            "requestId": &*event.request_id,
+            "invokedFunctionArn": event.function_arn,
+            "tracing": { "type": "X-Amzn-Trace-Id", "value": event.trace },
+        })
+        .to_string()
+        .into();
+        self.api.with(|state| {
+            for extension in &mut state.extensions {
+                extension.tell(Wish::Invoke, &body);
+            }
+        });
+    }
+
+    async fn finished(
+        &self,
+        ended: &Ended,
+        request: &str,
+        taken: Duration,
+        init: Option<Duration>,
+        late: Option<&Failure>,
+    ) -> Finished {
+        let (payload, error) = match &ended.result {
+            // An answer that was given stays given, even when the environment then did not come to rest.
+            Ok(payload) => match late {
+                Some(_) | None => (payload.clone(), None),
+            },
+            Err(failure) => {
+                (failure.payload(request, self.revision.timeout), Some(failure.function_error(false)))
+            }
+        };
+        Finished {
+            payload,
+            error,
+            log_tail: None,
+            duration: taken,
+            billed: billed(taken, init),
+            init_duration: init,
+            memory_used: self.memory().await,
+        }
+    }
+}
+
+/// Whole milliseconds; since August 2025 AWS bills initialisation too. A provisioned environment's is not part of it.
+pub(crate) fn billed(taken: Duration, init: Option<Duration>) -> Duration {
+    let nanos = (taken + init.unwrap_or_default()).as_nanos();
+    Duration::from_millis(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1))
+}
+
+fn end_of(answered: Result<Answer, Failure>) -> Ended {
+    let (result, produced, alive) = match answered {
+        Ok(Answer::Value(payload)) => {
+            let produced = payload.len();
+            (Ok(payload), produced, true)
+        }
+        Ok(Answer::Streamed(bytes)) => (Ok(Bytes::new()), usize::try_from(bytes).unwrap_or(usize::MAX), true),
+        Ok(Answer::Error(reported)) => (Err(Failure::Reported(reported)), 0, true),
+        Ok(Answer::TooLarge) => (Err(Failure::TooLarge), 0, true),
+        Ok(Answer::Truncated) => (Err(Failure::Truncated), 0, true),
+        Err(failure) => (Err(failure), 0, false),
+    };
+    Ended { result, produced, alive }
+}
+
+/// The trace an invocation belongs to: the caller's, or a new one. The function is a segment of its own in it; what led
+/// here travels along.
+pub(crate) fn trace_of(given: Option<&str>, lineage: &str, active: bool, seconds: u64) -> Tracing {
+    let part = |name: &str| {
+        given
+            .unwrap_or_default()
+            .split(';')
+            .filter_map(|part| part.trim().split_once('='))
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    };
+    let trace = part("Root").map_or_else(|| hex_id(&format!("1-{seconds:08x}-"), 24), str::to_owned);
+    let segment = hex_id("", 16);
+    let sampled = match part("Sampled") {
+        Some("1") => "1",
+        Some("0") => "0",
+        _ if active => "1",
+        _ => "0",
+    };
+    let mut header = format!("Root={trace};Parent={segment};Sampled={sampled}");
+    if !lineage.is_empty() {
+        let _ = write!(header, ";Lineage={lineage}");
+    }
+    Tracing { header, trace, segment }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_on_and_carries_the_chain() {
+        let own = trace_of(None, "", true, 0x5759_e988);
+        assert!(
+            own.header.starts_with("Root=1-5759e988-") && own.header.ends_with(";Sampled=1"),
+            "{}",
+            own.header
+        );
+        let given =
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793; Parent=53995c3f42cd8ad8;Sampled=0;Lineage=x");
+        let next = trace_of(given, "arn:a,0", true, 0);
+        assert_eq!(next.trace, "1-5759e988-bd862e3fe1be46a994272793");
+        assert!(next.header.ends_with(&format!("Parent={};Sampled=0;Lineage=arn:a,0", next.segment)));
+    }
+}

@@ -1,0 +1,134 @@
+//! One execution environment: a sandbox, the runtime and extensions in it, its Runtime API, its log; from initialisation
+//! over any number of invocations, one at a time and frozen between them, to its end.
+
+mod end;
+mod invoke;
+mod outcome;
+mod prepare;
+mod processes;
+mod start;
+mod variables;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use moln_kernel::Timestamp;
+use moln_sandbox::Sandbox;
+use tokio::sync::Mutex;
+
+use crate::{
+    Revision,
+    capture::{Log, Pipe},
+    runtime_api::{Api, Serving},
+};
+
+pub(crate) use end::Reason;
+pub(crate) use invoke::{Begun, Reply, billed};
+pub(crate) use outcome::Failure;
+pub(crate) use prepare::{Keys, Prepared, fingerprint, prepare};
+pub(crate) use processes::{Watched, watch};
+pub(crate) use start::{Host, NotStarted, Start, Warm, start, warm};
+
+/// A running environment.
+pub(crate) struct Environment {
+    /// Unique in this process.
+    pub(crate) id: u64,
+    pub(crate) revision: Arc<Revision>,
+    /// Started ahead of any invocation, and kept.
+    pub(crate) provisioned: bool,
+    api: Arc<Api>,
+    log: Arc<Log>,
+    sandbox: Mutex<Held>,
+    runtime: Watched,
+    pipes: Vec<Arc<Pipe>>,
+    /// Credentials, trees that must not be removed, what the code looked like.
+    prepared: Arc<Prepared>,
+    /// Invocations so far.
+    uses: AtomicU64,
+    /// Most memory that was seen, bytes.
+    memory: AtomicU64,
+    /// When it was looked at last, milliseconds after `born`; 0: never.
+    looked: AtomicU64,
+    born: Instant,
+    freezing: AtomicBool,
+    _serving: Vec<Serving>,
+}
+
+/// The sandbox, as long as it is there.
+struct Held {
+    sandbox: Option<Sandbox>,
+    frozen: bool,
+}
+
+impl Environment {
+    /// Whether it may take another invocation: alive, its credentials last, its code is what it was.
+    pub(crate) fn is_fit(&self, now: Timestamp, fingerprint: Option<u64>) -> bool {
+        self.prepared.keys.last(now, self.revision.timeout)
+            && self.prepared.fingerprint == fingerprint
+            && self.api.with(|state| {
+                state.exit.is_none() && state.is_waiting() && state.failed_extension().is_none()
+            })
+    }
+
+    /// Freezes it when it has been idle for `after`. Returns at once.
+    pub(crate) fn freeze_after(self: &Arc<Self>, after: Duration) {
+        if self.freezing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let environment = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                let uses = environment.uses.load(Ordering::Acquire);
+                tokio::time::sleep(after).await;
+                let mut held = environment.sandbox.lock().await;
+                if environment.uses.load(Ordering::Acquire) != uses {
+                    continue;
+                }
+                environment.freezing.store(false, Ordering::Release);
+                if let Some(sandbox) = &held.sandbox
+                    && !held.frozen
+                {
+                    held.frozen = sandbox.freeze().await.is_ok();
+                }
+                return;
+            }
+        });
+    }
+
+    async fn thaw(&self) {
+        let mut held = self.sandbox.lock().await;
+        if held.frozen
+            && let Some(sandbox) = &held.sandbox
+        {
+            let _ = sandbox.thaw().await;
+            held.frozen = false;
+        }
+    }
+
+    /// Most memory used so far, bytes; looked up anew at most every 50 ms.
+    async fn memory(&self) -> u64 {
+        let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
+        let looked = self.looked.load(Ordering::Relaxed);
+        if looked == 0 || now.saturating_sub(looked) > 50 {
+            let held = self.sandbox.lock().await;
+            if let Some(sandbox) = &held.sandbox
+                && let Ok(usage) = sandbox.usage().await
+            {
+                self.memory.fetch_max(usage.peak, Ordering::Relaxed);
+                self.looked.store(now, Ordering::Relaxed);
+            }
+        }
+        self.memory.load(Ordering::Relaxed)
+    }
+}
+
+/// The moment that functions compare with their own clock: the system's. Moln's clock may have been moved, theirs has not.
+pub(crate) fn system_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

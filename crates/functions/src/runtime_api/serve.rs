@@ -1,0 +1,186 @@
+//! Connections and routes.
+
+use std::{io, sync::Arc};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::{
+    Api,
+    http::{Connection, Head, NoHead},
+    state::Refusal,
+};
+use crate::limits::{CONNECTIONS, SMALL_BODY};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const OK: &[u8] = br#"{"status":"OK"}"#;
+
+/// What becomes of a connection.
+pub(super) enum Then {
+    /// It goes on.
+    Next,
+    /// It ends.
+    Close,
+}
+
+/// Takes connections until it is dropped; they end with it.
+pub(super) async fn serve(api: Arc<Api>, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    loop {
+        // Whoever opens more connections than that waits; the listener's backlog is bounded by the kernel.
+        while connections.len() >= CONNECTIONS {
+            connections.join_next().await;
+        }
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(connection(Arc::clone(&api), stream));
+                }
+                // Out of descriptors: others will be closed.
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+/// Passes connections on until it is dropped.
+pub(super) async fn forward(listener: TcpListener, to: std::net::SocketAddr) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.len() >= CONNECTIONS {
+            connections.join_next().await;
+        }
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((mut stream, _)) => {
+                    connections.spawn(async move {
+                        let Ok(mut platform) = TcpStream::connect(to).await else { return };
+                        let _ = tokio::io::copy_bidirectional(&mut stream, &mut platform).await;
+                    });
+                }
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+async fn connection(api: Arc<Api>, stream: TcpStream) {
+    let mut connection = Connection::new(stream);
+    loop {
+        let head = match connection.head().await {
+            Ok(head) => head,
+            Err(NoHead::Closed) => return,
+            Err(NoHead::Bad(status)) => {
+                connection.put(status, &[("Connection", "close")], b"");
+                let _ = connection.flush().await;
+                return;
+            }
+        };
+        let close = head.close;
+        match route(&api, &mut connection, head).await {
+            Ok(Then::Next) if !close => {}
+            Ok(_) => {
+                let _ = connection.flush().await;
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+async fn route(api: &Api, connection: &mut Connection, head: Head) -> io::Result<Then> {
+    let path = head.path.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match (head.method.as_str(), parts.as_slice()) {
+        ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => api.next_invocation(connection).await,
+        ("POST", ["2018-06-01", "runtime", "invocation", id, "response"]) => {
+            api.response(connection, &head, id).await
+        }
+        ("POST", ["2018-06-01", "runtime", "invocation", id, "error"]) => {
+            api.invocation_error(connection, &head, id).await
+        }
+        ("POST", ["2018-06-01", "runtime", "init", "error"]) => api.init_error(connection, &head).await,
+        ("GET", ["2018-06-01", "ping"]) => {
+            connection.put(200, &[], b"pong");
+            Ok(Then::Next)
+        }
+        ("POST", ["2020-01-01", "extension", "register"]) => {
+            let Some(body) = small(connection).await? else { return Ok(Then::Next) };
+            Ok(finish(connection, api.register(&head, &body)))
+        }
+        ("GET", ["2020-01-01", "extension", "event", "next"]) => api.next_event(connection, &head).await,
+        ("POST", ["2020-01-01", "extension", phase @ ("init" | "exit"), "error"]) => {
+            let Some(body) = small(connection).await? else { return Ok(Then::Next) };
+            Ok(finish(connection, api.extension_error(&head, phase, body)))
+        }
+        ("PUT", ["2022-07-01", "telemetry"]) | ("PUT", ["2020-08-15", "logs"]) => {
+            let logs = parts.last() == Some(&"logs");
+            let Some(body) = small(connection).await? else { return Ok(Then::Next) };
+            Ok(finish(connection, api.subscribe(&head, logs, &body)))
+        }
+        // Restoring from snapshots (`/runtime/restore/…`) is not part of environments that are not restored: the path is
+        // not there, as on AWS.
+        _ => {
+            connection.skip().await?;
+            connection.put(404, &[("Content-Type", "text/plain")], b"404 page not found\n");
+            Ok(Then::Next)
+        }
+    }
+}
+
+/// A success with these further headers and body.
+pub(super) struct Success {
+    pub(super) status: u16,
+    pub(super) header: Option<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Success {
+    pub(super) fn accepted() -> Self {
+        Self { status: 202, header: None, body: OK.to_vec() }
+    }
+}
+
+fn finish(connection: &mut Connection, result: Result<Success, Refusal>) -> Then {
+    match result {
+        Ok(success) => match &success.header {
+            Some((name, value)) => connection.put(success.status, &[JSON, (name, value)], &success.body),
+            None => connection.put(success.status, &[JSON], &success.body),
+        },
+        Err(refusal) => refuse(connection, &refusal),
+    }
+    Then::Next
+}
+
+/// The error as its document.
+pub(super) fn refuse(connection: &mut Connection, refusal: &Refusal) {
+    let body = serde_json::json!({ "errorMessage": refusal.message, "errorType": refusal.kind }).to_string();
+    connection.put(refusal.status, &[JSON], body.as_bytes());
+}
+
+/// `202 {"status":"OK"}`
+pub(super) fn accept(connection: &mut Connection) {
+    connection.put(202, &[JSON], OK);
+}
+
+/// A body that has no reason to be long; when it is, the refusal is put already.
+async fn small(connection: &mut Connection) -> io::Result<Option<bytes::Bytes>> {
+    let body = connection.whole(SMALL_BODY).await?;
+    if body.is_none() {
+        refuse(connection, &too_large(SMALL_BODY));
+    }
+    Ok(body)
+}
+
+pub(super) fn too_large(limit: usize) -> Refusal {
+    Refusal {
+        status: 413,
+        kind: "RequestEntityTooLarge",
+        message: format!("Exceeded maximum allowed payload size ({limit} bytes)."),
+    }
+}
