@@ -144,7 +144,9 @@ mod tests {
 
     async fn with_policy(policy: Option<&str>, open: bool) -> (Arc<Buckets>, Arc<Bucket>, Context) {
         let clock = Arc::new(ManualClock::new(Timestamp(1_000)));
-        let buckets = Buckets::open(MemoryStore::new(), clock, Ports::default()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = moln_store::blobs::Blobs::open(dir.path()).unwrap();
+        let buckets = Buckets::open(MemoryStore::new(), blobs, clock, Ports::default()).unwrap();
         let me = context("000000000000", Principal::Account("000000000000".into()));
         let input = CreateBucketRequest { bucket: "bbb".into(), ..CreateBucketRequest::default() };
         buckets.make_bucket(&me, input).await.unwrap();

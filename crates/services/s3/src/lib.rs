@@ -12,6 +12,7 @@ mod errors;
 pub mod limits;
 mod names;
 mod notification;
+mod objects;
 mod policy;
 mod post;
 mod rules;
@@ -26,7 +27,7 @@ use moln_kernel::{
     pagination::Pagination,
     ports::{InvokeFunction, PublishToTopic, PutEvent, SendToQueue},
 };
-use moln_store::{Batch, Store};
+use moln_store::{Store, blobs::Blobs};
 
 moln_wire::api!(pub mod model);
 
@@ -46,7 +47,9 @@ pub struct Ports {
 /// S3 over a store.
 pub struct Buckets {
     pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
     pub(crate) clock: SharedClock,
+    pub(crate) locks: objects::locks::KeyLocks,
     pub(crate) pictures: bucket::Pictures,
     pub(crate) pages: Pagination,
     pub(crate) ports: Ports,
@@ -54,15 +57,16 @@ pub struct Buckets {
 
 impl Buckets {
     /// Over this store.
-    pub fn open(store: Store, clock: SharedClock, ports: Ports) -> Result<Arc<Self>, ApiError> {
+    pub fn open(store: Store, blobs: Blobs, clock: SharedClock, ports: Ports) -> Result<Arc<Self>, ApiError> {
         let pages = Pagination::new(&ids::secret()?);
-        Ok(Arc::new(Self { store, clock, pictures: bucket::Pictures::default(), pages, ports }))
-    }
-
-    /// Refuses a bucket that holds something, and makes the batch rest on its being empty. (No operation puts anything in
-    /// yet.)
-    pub(crate) fn empty(&self, bucket: &bucket::Bucket, batch: &mut Batch) -> Result<(), ApiError> {
-        let _ = (bucket, batch);
-        Ok(())
+        Ok(Arc::new(Self {
+            store,
+            blobs,
+            clock,
+            locks: objects::locks::KeyLocks::default(),
+            pictures: bucket::Pictures::default(),
+            pages,
+            ports,
+        }))
     }
 }

@@ -20,10 +20,12 @@ pub(crate) const CURRENT: Table<(u64, String), ObjectRow> = Table::new("s3v/");
 pub(crate) const OLDER: Table<(u64, String, Inverse), ObjectRow> = Table::new("s3w/");
 /// The stamp of the null version that is not the newest: by bucket number and key. A key has at most one.
 pub(crate) const NULLS: Table<(u64, String), StampRow> = Table::new("s3n/");
-/// The parts of a version that was uploaded in parts: by bucket number, stamp and part number.
+/// The parts of a version that was uploaded in parts: by bucket number, data number and part number.
 pub(crate) const PARTS: Table<(u64, u64, u32), PartRow> = Table::new("s3p/");
+/// Parts that nothing refers to any more, to be removed in the background: by bucket number and data number.
+pub(crate) const WASTE: Table<(u64, u64), WasteRow> = Table::new("s3g/");
 
-/// The bytes of a small version or part: by bucket number, stamp and part (0: the whole). A version byte, then the bytes
+/// The bytes of a small version or part: by bucket number, data number and part (0: the whole). A version byte, then the bytes
 /// as they are: they are not copied when they are read.
 const BYTES: &str = "s3d/";
 const BYTES_V1: u8 = 1;
@@ -154,6 +156,8 @@ pub(crate) struct RestoreRow {
 pub(crate) struct ObjectRow {
     /// Unique and growing; version ids are made of it.
     pub(crate) stamp: u64,
+    /// Under what number its bytes and parts stand: its own stamp, or that of the upload that brought the parts.
+    pub(crate) data: u64,
     /// Written while the bucket kept no versions.
     pub(crate) null: bool,
     /// A delete marker, with nothing of what follows but owner, time and origin.
@@ -213,6 +217,14 @@ pub(crate) struct PartRow {
 }
 
 impl Row for PartRow {
+    const VERSION: u8 = 1;
+}
+
+/// That there is something to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WasteRow;
+
+impl Row for WasteRow {
     const VERSION: u8 = 1;
 }
 

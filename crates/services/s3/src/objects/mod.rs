@@ -1,0 +1,6 @@
+//! Versions of objects: finding them, putting one on top, taking one away, listing them.
+
+pub(crate) mod conditions;
+pub(crate) mod find;
+pub(crate) mod locks;
+pub(crate) mod write;
