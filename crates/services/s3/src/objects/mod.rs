@@ -2,5 +2,6 @@
 
 pub(crate) mod conditions;
 pub(crate) mod find;
+pub(crate) mod list;
 pub(crate) mod locks;
 pub(crate) mod write;
