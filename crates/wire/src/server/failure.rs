@@ -44,7 +44,15 @@ pub fn error_response(
     for (member, value) in told.modelled.iter().filter(|(member, _)| told.in_header(member)) {
         header(member.wire, &text_of(value));
     }
+    for (name, text) in error.members.iter().filter(|(name, _)| is_header(name)) {
+        header(name, text);
+    }
     response
+}
+
+/// A member that is a header of the answer, whatever the shape says (S3 tells of delete markers so).
+fn is_header(member: &str) -> bool {
+    member.starts_with("x-")
 }
 
 /// Codes that the framework of AWS's services answers by itself, whatever the service.
@@ -91,7 +99,7 @@ impl<'e> Told<'e> {
             None if error.message.is_empty() => {}
             None => told.others.push(("message", &error.message)),
         }
-        for (name, text) in &error.members {
+        for (name, text) in error.members.iter().filter(|(name, _)| !is_header(name)) {
             match members.iter().find(|member| member.name == *name) {
                 Some(member) => told.modelled.push((member, Loose::parse(member, text))),
                 None => told.others.push((name, text)),
