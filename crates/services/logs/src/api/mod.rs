@@ -9,6 +9,7 @@ mod filtering;
 mod groups;
 mod lookup;
 mod metric_filters;
+mod queries;
 mod streams;
 mod subscriptions;
 mod tags;
@@ -158,6 +159,13 @@ impl Logs for LogGroups {
     ) -> Result<DescribeMetricFiltersResponse, ApiError> {
         self.describe_metrics(ctx, &input)
     }
+    async fn describe_queries(
+        &self,
+        ctx: &Context,
+        input: DescribeQueriesRequest,
+    ) -> Result<DescribeQueriesResponse, ApiError> {
+        self.list_queries(ctx, &input)
+    }
     async fn describe_query_definitions(
         &self,
         ctx: &Context,
@@ -228,12 +236,40 @@ impl Logs for LogGroups {
     ) -> Result<GetLogEventsResponse, ApiError> {
         self.get_events(ctx, input).await
     }
+    async fn get_log_group_fields(
+        &self,
+        ctx: &Context,
+        input: GetLogGroupFieldsRequest,
+    ) -> Result<GetLogGroupFieldsResponse, ApiError> {
+        self.group_fields(ctx, &input).await
+    }
+    async fn get_log_record(
+        &self,
+        ctx: &Context,
+        input: GetLogRecordRequest,
+    ) -> Result<GetLogRecordResponse, ApiError> {
+        self.record(ctx, &input.log_record_pointer).await
+    }
+    async fn get_query_results(
+        &self,
+        ctx: &Context,
+        input: GetQueryResultsRequest,
+    ) -> Result<GetQueryResultsResponse, ApiError> {
+        self.query_results(ctx, &input)
+    }
     async fn list_log_groups(
         &self,
         ctx: &Context,
         input: ListLogGroupsRequest,
     ) -> Result<ListLogGroupsResponse, ApiError> {
         self.list_groups(ctx, &input)
+    }
+    async fn list_log_groups_for_query(
+        &self,
+        ctx: &Context,
+        input: ListLogGroupsForQueryRequest,
+    ) -> Result<ListLogGroupsForQueryResponse, ApiError> {
+        self.groups_of_query(ctx, &input)
     }
     async fn list_tags_for_resource(
         &self,
@@ -335,6 +371,20 @@ impl Logs for LogGroups {
         input: StartLiveTailRequest,
     ) -> Result<StartLiveTailResponse, ApiError> {
         self.start_tail(ctx, input)
+    }
+    async fn start_query(
+        &self,
+        ctx: &Context,
+        input: StartQueryRequest,
+    ) -> Result<StartQueryResponse, ApiError> {
+        self.begin_query(ctx, input).await
+    }
+    async fn stop_query(
+        &self,
+        ctx: &Context,
+        input: StopQueryRequest,
+    ) -> Result<StopQueryResponse, ApiError> {
+        self.end_query(ctx, &input.query_id).await
     }
     async fn tag_log_group(&self, ctx: &Context, input: TagLogGroupRequest) -> Result<(), ApiError> {
         self.tag_group(ctx, input).await

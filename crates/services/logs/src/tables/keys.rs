@@ -12,6 +12,7 @@
 //! | `lgm` group `/` filter's name | a metric filter |
 //! | `lgf` group `/` filter's name | a subscription filter |
 //! | `lgk/` account region kind name | what is only kept: destinations, policies, definitions, deliveries |
+//! | `lgq/` account region id | a query |
 //! | `lgx` | the secret of pagination tokens |
 
 use bytes::{BufMut, Bytes, BytesMut};
