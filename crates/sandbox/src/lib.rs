@@ -6,11 +6,21 @@
 //! [`Tier`] sums them up. A sandbox ends with everything in it: when it is killed, when it is dropped, and when the server
 //! dies, however it dies.
 
+mod channel;
+mod control;
+mod daemon;
 mod error;
+mod inside;
 mod launcher;
+mod limits;
+mod link;
+mod means;
+mod memory;
+mod messages;
 mod report;
 mod sandbox;
 mod spec;
+mod sys;
 
 pub use error::Error;
 pub use launcher::{Launcher, LauncherProcess, Mode, Settings};
