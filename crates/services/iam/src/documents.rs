@@ -159,10 +159,9 @@ fn is_principal(
     let Ok(arn) = name.parse::<Arn>() else { return Ok(false) };
     let kind = arn.resource().split('/').next().unwrap_or_default();
     Ok(match (arn.service(), kind) {
-        ("iam", "root") => true,
+        ("iam", "root") | ("sts", "assumed-role" | "federated-user") => true,
         // Of other accounts nobody can know.
         ("iam", "role" | "user") => arn.account() != account.as_str() || known(&arn)?,
-        ("sts", "assumed-role" | "federated-user") => true,
         _ => false,
     })
 }

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod managed;
 mod policies;
 mod ports;
+pub mod resources;
 mod service_linked;
 pub mod tables;
 

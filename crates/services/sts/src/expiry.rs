@@ -62,7 +62,7 @@ impl Worker for Expiry {
         Box::pin(async move {
             // Without the service nothing changes any more.
             if self.changes.changed().await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         })
     }

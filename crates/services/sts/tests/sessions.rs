@@ -1,5 +1,6 @@
 //! Sessions, through the operations and the ports.
-#![allow(clippy::pedantic)]
+// Helpers of tests may panic like tests.
+#![allow(clippy::pedantic, clippy::unwrap_used)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 
 mod keys;
 mod profiles;
-mod roles;
+pub(crate) mod roles;
 mod translate;
 mod users;
 

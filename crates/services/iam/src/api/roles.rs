@@ -18,7 +18,7 @@ fn seconds(asked: Option<i32>) -> u32 {
     asked.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(default)
 }
 
-fn check_trust(view: &View<'_>, document: &str) -> Result<(), ApiError> {
+pub(crate) fn check_trust(view: &View<'_>, document: &str) -> Result<(), ApiError> {
     let known = |arn: &Arn| {
         let name = arn.resource().rsplit('/').next().unwrap_or_default();
         let kind = if arn.resource().starts_with("user/") { Kind::User } else { Kind::Role };

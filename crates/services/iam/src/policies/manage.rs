@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A document that may be a managed policy.
-pub(super) fn check(document: &str) -> Result<(), ApiError> {
+pub(crate) fn check(document: &str) -> Result<(), ApiError> {
     documents::check_identity(document, true)?;
     if documents::chars(document) > MANAGED_CHARS {
         return Err(errors::quota("PolicySize", MANAGED_CHARS));

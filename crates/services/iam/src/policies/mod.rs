@@ -8,6 +8,7 @@ use moln_kernel::{ApiError, Arn, Timestamp};
 use moln_store::Batch;
 
 use crate::{core::View, entity::tags, errors, managed, managed::Managed, model::Policy, tables::PolicyRow};
+pub(crate) use manage::check;
 pub(crate) use usage::Usage;
 
 /// A managed policy of whichever kind.
