@@ -4,4 +4,5 @@ pub(crate) mod conditions;
 pub(crate) mod find;
 pub(crate) mod list;
 pub(crate) mod locks;
+pub(crate) mod read;
 pub(crate) mod write;

@@ -1,0 +1,268 @@
+//! Reads the bytes of a version, all or a range, piece by piece.
+
+use std::{io::Read, ops::Range};
+
+use bytes::{Bytes, BytesMut};
+use moln_kernel::ApiError;
+use moln_store::{
+    Scan, Snapshot,
+    blobs::{BlobRef, Blobs},
+};
+use moln_wire::{ByteStream, Pieces};
+use tokio::{sync::mpsc, task};
+
+use crate::{
+    content::cipher::CustomerKey,
+    errors,
+    tables::object::{self, Content, EncryptionRow, ObjectRow, PARTS, PartRow},
+};
+
+/// Bytes read from a blob at once.
+const PIECE: usize = 256 << 10;
+/// Pieces that are read ahead of the client.
+const AHEAD: usize = 2;
+
+/// A stretch of one row or blob.
+struct Stretch {
+    content: Content,
+    /// Data number and part.
+    place: (u64, u32),
+    range: Range<u64>,
+    /// Where in the version its first byte stands: the place in the cipher's stream.
+    at: u64,
+}
+
+/// The parts of a version, in order of their numbers.
+pub(crate) fn parts_of(
+    snapshot: &dyn Snapshot,
+    bucket: u64,
+    data: u64,
+) -> Result<Vec<(u32, PartRow)>, ApiError> {
+    let mut parts = Vec::new();
+    let mut rest = Some(PARTS.within(&(bucket, data)));
+    while let Some(range) = rest {
+        let page = PARTS.scan(snapshot, &range, Scan::default()).map_err(|why| errors::unreadable(&why))?;
+        parts.extend(page.rows.into_iter().map(|((_, _, number), row, _)| (number, row)));
+        rest = page.rest;
+    }
+    Ok(parts)
+}
+
+/// What of a version's rows and blobs makes up a range of it.
+fn stretches(
+    snapshot: &dyn Snapshot,
+    bucket: u64,
+    row: &ObjectRow,
+    range: &Range<u64>,
+) -> Result<Vec<Stretch>, ApiError> {
+    if !matches!(row.content, Content::Parts(_)) {
+        let (content, place) = (row.content.clone(), (row.data, 0));
+        return Ok(vec![Stretch { content, place, range: range.clone(), at: range.start }]);
+    }
+    let mut start = 0;
+    let mut stretches = Vec::new();
+    for (number, part) in parts_of(snapshot, bucket, row.data)? {
+        let end = start + part.size;
+        let (from, to) = (range.start.max(start), range.end.min(end));
+        if from < to {
+            stretches.push(Stretch {
+                content: part.content,
+                place: (row.data, number),
+                range: from - start..to - start,
+                // A part is encrypted as a stream of its own, see [`nonce`].
+                at: from - start,
+            });
+        }
+        start = end;
+    }
+    Ok(stretches)
+}
+
+/// What starts the cipher's stream of a part: parts come in any order, so each has a stream of its own.
+pub(crate) fn nonce(base: [u8; 16], part: u32) -> [u8; 16] {
+    let mut nonce = base;
+    let place = nonce.get_mut(4..8).into_iter().flatten();
+    place.zip(part.to_be_bytes()).for_each(|(byte, number)| *byte ^= number);
+    nonce
+}
+
+/// Opens a range of a version. `key` is the client's, for a version that is encrypted with one.
+pub(crate) fn open(
+    blobs: &Blobs,
+    snapshot: &dyn Snapshot,
+    bucket: u64,
+    row: &ObjectRow,
+    range: Range<u64>,
+    key: Option<&CustomerKey>,
+) -> Result<ByteStream, ApiError> {
+    let stretches = stretches(snapshot, bucket, row, &range)?;
+    let base = match &row.encryption {
+        EncryptionRow::Customer { nonce, .. } => Some(*nonce),
+        _ => None,
+    };
+    let cipher = |part: u32, at: u64| Some(key?.stream(nonce(base?, part), at));
+    // Most objects are one small row: no task, no channel.
+    if let [one] = stretches.as_slice()
+        && matches!(one.content, Content::Row | Content::None)
+    {
+        let bytes = small(snapshot, bucket, one)?;
+        return Ok(match cipher(one.place.1, one.at) {
+            Some(mut cipher) => {
+                let mut open = BytesMut::from(&bytes[..]);
+                cipher.apply(&mut open);
+                open.freeze().into()
+            }
+            None => bytes.into(),
+        });
+    }
+    let pins = stretches.iter().filter_map(|stretch| stretch.content.blob());
+    // While it is read, nobody collects it, even when the version is deleted meanwhile.
+    let pins: Vec<_> =
+        pins.map(|blob| blobs.pin(blob)).collect::<Result<_, _>>().map_err(|why| lost(&why))?;
+    // Small parts are read now: what this snapshot shows may be gone when their turn comes.
+    let stretches = stretches.into_iter().map(|stretch| {
+        let bytes = match stretch.content {
+            Content::Blob(..) => None,
+            _ => Some(small(snapshot, bucket, &stretch)?),
+        };
+        Ok((stretch, bytes))
+    });
+    let stretches: Vec<(Stretch, Option<Bytes>)> = stretches.collect::<Result<_, ApiError>>()?;
+    let (feed, pieces) = mpsc::channel(AHEAD);
+    let (blobs, key) = (blobs.clone(), key.cloned());
+    task::spawn_blocking(move || {
+        let _pins = pins;
+        for (stretch, bytes) in stretches {
+            let mut cipher = key
+                .as_ref()
+                .zip(base)
+                .map(|(key, base)| key.stream(nonce(base, stretch.place.1), stretch.at));
+            let sent = match (stretch.content.blob(), bytes) {
+                (Some(blob), _) => pour(&blobs, blob, stretch.range, cipher, &feed),
+                (None, bytes) => {
+                    let mut bytes = BytesMut::from(&bytes.unwrap_or_default()[..]);
+                    if let Some(cipher) = &mut cipher {
+                        cipher.apply(&mut bytes);
+                    }
+                    feed.blocking_send(Ok(bytes.freeze())).is_ok()
+                }
+            };
+            if !sent {
+                return;
+            }
+        }
+    });
+    Ok(ByteStream::new(Some(range.end - range.start), Ahead(pieces)))
+}
+
+fn small(snapshot: &dyn Snapshot, bucket: u64, stretch: &Stretch) -> Result<Bytes, ApiError> {
+    if stretch.content == Content::None || stretch.range.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let (data, part) = stretch.place;
+    let bytes = object::get_bytes(snapshot, (bucket, data, part)).map_err(|why| errors::unreadable(&why))?;
+    let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len());
+    Ok(bytes.slice(at(stretch.range.start)..at(stretch.range.end)))
+}
+
+/// Sends a range of a blob; `false`: nobody listens any more, or it broke off.
+fn pour(
+    blobs: &Blobs,
+    blob: BlobRef,
+    range: Range<u64>,
+    mut cipher: Option<crate::content::cipher::Cipher>,
+    feed: &mpsc::Sender<Result<Bytes, ApiError>>,
+) -> bool {
+    let mut left = range.end - range.start;
+    let mut file = match blobs.read(blob, range) {
+        Ok(file) => file,
+        Err(why) => {
+            // The stream ends with it; whether anybody hears does not matter.
+            let _ = feed.blocking_send(Err(lost(&why)));
+            return false;
+        }
+    };
+    while left > 0 {
+        let want = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let mut piece = BytesMut::zeroed(want);
+        if let Err(why) = file.read_exact(&mut piece) {
+            let _ = feed.blocking_send(Err(lost(&why)));
+            return false;
+        }
+        if let Some(cipher) = &mut cipher {
+            cipher.apply(&mut piece);
+        }
+        left -= want as u64;
+        if feed.blocking_send(Ok(piece.freeze())).is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+fn lost(why: &dyn std::fmt::Display) -> ApiError {
+    tracing::error!(%why, "the bytes of an object cannot be read");
+    errors::internal()
+}
+
+/// Pieces that are read ahead.
+struct Ahead(mpsc::Receiver<Result<Bytes, ApiError>>);
+
+impl Pieces for Ahead {
+    fn poll_next(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Bytes, ApiError>>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+/// What a `Range` header asks of so many bytes; `None`: everything (also when the header is none that S3 understands).
+pub(crate) fn range_of(header: &str, size: u64) -> Result<Option<Range<u64>>, ApiError> {
+    let Some(spec) = header.trim().strip_prefix("bytes=") else { return Ok(None) };
+    let Some((from, to)) = spec.split_once('-').filter(|_| !spec.contains(',')) else { return Ok(None) };
+    let (from, to) = (from.trim(), to.trim());
+    let unsatisfiable = || {
+        let error = errors::other(416, "InvalidRange", "The requested range is not satisfiable");
+        let error = errors::with(error, "RangeRequested", header.trim());
+        errors::with(error, "ActualObjectSize", size.to_string())
+    };
+    let number = |text: &str| -> Option<u64> {
+        (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    let range = match (number(from), number(to)) {
+        (None, Some(last)) if from.is_empty() => {
+            if last == 0 || size == 0 {
+                return Err(unsatisfiable());
+            }
+            size.saturating_sub(last)..size
+        }
+        (Some(first), None) if to.is_empty() => first..size,
+        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(size),
+        _ => return Ok(None),
+    };
+    if range.start >= size { Err(unsatisfiable()) } else { Ok(Some(range)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read() {
+        let ask = |header: &str| range_of(header, 10);
+        assert_eq!(ask("bytes=0-3").unwrap(), Some(0..4));
+        assert_eq!(ask("bytes=4-").unwrap(), Some(4..10));
+        assert_eq!(ask("bytes=-3").unwrap(), Some(7..10));
+        assert_eq!(ask("bytes=-30").unwrap(), Some(0..10));
+        assert_eq!(ask("bytes=5-500").unwrap(), Some(5..10));
+        for whole in ["bytes=3-1", "bytes=a-b", "items=0-1", "bytes=0-1,3-4", "bytes=-", ""] {
+            assert_eq!(ask(whole).unwrap(), None, "{whole}");
+        }
+        for bad in ["bytes=10-", "bytes=99-100", "bytes=-0"] {
+            assert_eq!(ask(bad).unwrap_err().code, "InvalidRange", "{bad}");
+        }
+        assert_eq!(range_of("bytes=-1", 0).unwrap_err().code, "InvalidRange");
+    }
+}
