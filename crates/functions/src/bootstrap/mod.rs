@@ -184,6 +184,11 @@ pub fn launch(
             argv.extend(node_flags(installed.runtime, memory_mb).into_iter().map(OsString::from));
             argv.push(visible(BOOTSTRAP).join("node/bootstrap.js").into());
             let major = installed.runtime.version().0;
+            if matches!(major, 16 | 18)
+                && installed.sdk.as_ref().is_some_and(|sdk| sdk.join("ca-cert.pem").is_file())
+            {
+                env.push(("NODE_EXTRA_CA_CERTS".into(), format!("{}/ca-cert.pem", seen(RUNTIME))));
+            }
             let (layers, runtime) = (seen(LAYERS), seen(RUNTIME));
             env.push((
                 "NODE_PATH".into(),

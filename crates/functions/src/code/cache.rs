@@ -196,7 +196,7 @@ impl CodeCache {
                 if made.is_ok() { Ok(()) } else { Err(io::Error::other("not made")) }
             })
             .or_else(|error| made.and(Err(error.into())))?;
-            let new = Arc::new(Tree { bytes: size(&path)?, path });
+            let new = Arc::new(Tree { bytes: place::size(&path), path });
             *tree = Some(new.clone());
             drop(tree);
             shared.collect();
@@ -281,17 +281,6 @@ fn remove(tree: &Tree) {
 fn set_aside(directory: &Path) -> Option<PathBuf> {
     let aside = directory.with_file_name(place::temporary_name());
     fs::rename(directory, &aside).ok().map(|()| aside)
-}
-
-/// Size of all files below a directory. Links are not followed.
-fn size(directory: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let about = entry.metadata()?;
-        bytes += if about.is_dir() { size(&entry.path())? } else { about.len() };
-    }
-    Ok(bytes)
 }
 
 /// Puts `layer` over what is in `to`. Files are hard links: nothing is copied, and neither tree is ever written again.

@@ -36,3 +36,29 @@ pub(crate) fn temporary_name() -> String {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!(".new-{}-{number}", std::process::id())
 }
+
+/// Has the system write everything to disk: what is renamed into place afterwards is whole after a power cut.
+pub(crate) fn sync(directory: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(fs::File::open(directory)?)?;
+    Ok(())
+}
+
+/// The first 16 hex digits of a text's SHA-256: tells contents apart in names.
+pub(crate) fn short_hash(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(text)).chars().take(16).collect()
+}
+
+/// Size of all files below a directory, bytes; what cannot be read counts nothing. Links are not followed.
+pub(crate) fn size(directory: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(directory) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(about) if about.is_dir() => size(&entry.path()),
+            Ok(about) => about.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
