@@ -15,6 +15,8 @@ pub mod provision;
 mod revision;
 mod runtime;
 mod runtime_api;
+#[cfg(test)]
+mod testing;
 mod time;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -13,7 +13,7 @@ use moln_kernel::{
 };
 use serde_json::{Value, json};
 
-use super::{Platform, Source, Subscription, level, subscriber::Subscriber};
+use super::{Platform, Schema, Source, Subscription, level, subscriber::Subscriber};
 use crate::{
     LogFormat, LogLevel, Logging,
     limits::{EARLY_EVENTS, LINES, LOG_BUFFER, LOG_BURST, LOG_BYTES_PER_SECOND, TAIL},
@@ -148,9 +148,9 @@ impl Log {
         state.subscribers.push(subscriber);
     }
 
-    /// Whether somebody of this name listens.
-    pub(crate) fn subscribed(&self, name: &str) -> bool {
-        self.lock().subscribers.iter().any(|subscriber| &*subscriber.name == name)
+    /// By which API somebody of this name listens.
+    pub(crate) fn subscribed(&self, name: &str) -> Option<Schema> {
+        self.lock().subscribers.iter().find(|subscriber| &*subscriber.name == name).map(|known| known.schema)
     }
 
     /// Initialisation is over: nobody subscribes any more.

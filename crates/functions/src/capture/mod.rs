@@ -8,6 +8,8 @@ mod pipe;
 mod platform;
 mod reader;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use log::{Log, LogFacts};
 pub(crate) use pipe::{Pipe, Writer, pipe};

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{io::unix::AsyncFd, task::JoinHandle};
+use tokio::{net::unix::pipe::Receiver, task::JoinHandle};
 
 use super::{Form, Log, Source, reader::Reader};
 
@@ -27,9 +27,8 @@ pub(crate) struct Pipe {
 /// A pipe.
 pub(crate) fn pipe(form: Form, source: Source) -> io::Result<(Pipe, Writer)> {
     let (read, write) = io::pipe()?;
-    let read = OwnedFd::from(read);
-    rustix::fs::fcntl_setfl(&read, rustix::fs::OFlags::NONBLOCK)?;
-    Ok((Pipe { file: File::from(read), source, reader: Mutex::new(Reader::new(form)) }, OwnedFd::from(write)))
+    let file = File::from(OwnedFd::from(read));
+    Ok((Pipe { file, source, reader: Mutex::new(Reader::new(form)) }, OwnedFd::from(write)))
 }
 
 /// What reading came to.
@@ -46,13 +45,16 @@ enum Drained {
 impl Pipe {
     /// Reads into the log until the pipe ends. Never stops reading, so that no process waits for us.
     pub(crate) fn follow(self: &Arc<Self>, log: Arc<Log>) -> io::Result<JoinHandle<()>> {
-        let watched = AsyncFd::with_interest(self.file.try_clone()?, tokio::io::Interest::READABLE)?;
+        // The same pipe under two descriptors: waited for by this one, which makes both not block.
+        let watched = Receiver::from_owned_fd(OwnedFd::from(self.file.try_clone()?))?;
         let pipe = Arc::clone(self);
         Ok(tokio::spawn(async move {
             loop {
-                let Ok(mut ready) = watched.readable().await else { return };
-                match pipe.read(&log) {
-                    Drained::Empty => ready.clear_ready(),
+                if watched.readable().await.is_err() {
+                    return;
+                }
+                match pipe.read(&log, |buffer| watched.try_read(buffer)) {
+                    Drained::Empty => {}
                     Drained::More => tokio::task::yield_now().await,
                     Drained::Ended => break,
                 }
@@ -65,7 +67,7 @@ impl Pipe {
 
     /// Takes what is there now: what a process wrote before it said that it is done. Up to a mebibyte.
     pub(crate) fn drain(&self, log: &Log) {
-        self.read(log);
+        self.read(log, |buffer| (&self.file).read(buffer));
         self.finish(log);
     }
 
@@ -74,12 +76,12 @@ impl Pipe {
         reader.finish(&mut |line, level| log.line(self.source, line, level));
     }
 
-    fn read(&self, log: &Log) -> Drained {
+    fn read(&self, log: &Log, mut from: impl FnMut(&mut [u8]) -> io::Result<usize>) -> Drained {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut buffer = [0_u8; 16 * 1024];
         let mut taken = 0;
         while taken < TURN {
-            match (&self.file).read(&mut buffer) {
+            match from(&mut buffer) {
                 Ok(0) => return Drained::Ended,
                 Ok(count) => {
                     taken += count;

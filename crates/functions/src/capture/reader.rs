@@ -69,7 +69,7 @@ impl Reader {
     fn text<'a>(&mut self, bytes: &'a [u8], line: &mut dyn FnMut(&[u8], Option<LogLevel>)) -> &'a [u8] {
         let room = LINE - self.held.len();
         let (window, beyond) = bytes.split_at(bytes.len().min(room + 1));
-        if let Some(end) = window.iter().position(|b| *b == b'\n') {
+        if let Some(end) = memchr::memchr(b'\n', window) {
             let (text, rest) = bytes.split_at(end);
             let text = if text.last() == Some(&b'\r') { text.get(..end - 1).unwrap_or(text) } else { text };
             if self.held.is_empty() {

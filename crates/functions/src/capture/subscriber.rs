@@ -87,7 +87,7 @@ pub(crate) struct Subscription {
 pub(super) struct Subscriber {
     pub(super) name: Arc<str>,
     types: Types,
-    schema: Schema,
+    pub(super) schema: Schema,
     events: mpsc::Sender<Bytes>,
     shared: Arc<Shared>,
 }

@@ -136,6 +136,7 @@ impl Connection {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let end = match request.parse(&self.read) {
+            Ok(httparse::Status::Complete(end)) if end > HEAD => return Err(NoHead::Bad(431)),
             Ok(httparse::Status::Complete(end)) => end,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(NoHead::Bad(431)),

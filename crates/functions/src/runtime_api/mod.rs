@@ -7,6 +7,8 @@ mod invocations;
 mod serve;
 mod state;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use std::{
     net::TcpListener,

@@ -57,6 +57,10 @@ impl Api {
         }
         let subscription =
             read(logs, body).map_err(|message| Refusal { status: 400, kind: "ValidationError", message })?;
+        if self.log.subscribed(&name).is_some_and(|by| by != subscription.schema) {
+            let message = "The extension has subscribed by the other API already.".into();
+            return Err(Refusal { status: 400, kind: "ValidationError", message });
+        }
         let names: Vec<&'static str> = [
             (subscription.types.platform, "platform"),
             (subscription.types.function, "function"),
