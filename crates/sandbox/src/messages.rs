@@ -54,6 +54,18 @@ pub(crate) struct Groups {
     pub(crate) cpu: Option<PathBuf>,
 }
 
+/// Launcher → sandbox, the first message: what it is for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Begin {
+    pub(crate) spec: SandboxSpec,
+    /// Whether a control group limits memory.
+    pub(crate) memory_limited: bool,
+    /// User and group of the processes; `None`: they stay as the first process is.
+    pub(crate) user: Option<(u32, u32)>,
+    /// What stands in for `/tmp` where there are no mounts.
+    pub(crate) tmp: PathBuf,
+}
+
 /// Server → sandbox.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Ask {

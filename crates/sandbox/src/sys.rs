@@ -15,7 +15,6 @@ pub(crate) mod namespace {
     pub(crate) const USER: i32 = libc::CLONE_NEWUSER;
     pub(crate) const MOUNT: i32 = libc::CLONE_NEWNS;
     pub(crate) const PID: i32 = libc::CLONE_NEWPID;
-    pub(crate) const NET: i32 = libc::CLONE_NEWNET;
     pub(crate) const IPC: i32 = libc::CLONE_NEWIPC;
     pub(crate) const UTS: i32 = libc::CLONE_NEWUTS;
 }
@@ -109,7 +108,7 @@ pub(crate) fn reset_signals() {
     // SAFETY: the set is initialised by sigemptyset; SIG_DFL installs no handler. Numbers that cannot be changed (KILL,
     // STOP, the C library's own) fail harmlessly.
     unsafe {
-        for signal in 1..=64 {
+        for signal in 1..32 {
             libc::signal(signal, libc::SIG_DFL);
         }
         let mut set = std::mem::zeroed::<libc::sigset_t>();
@@ -213,6 +212,12 @@ pub(crate) fn loopback_up(socket: BorrowedFd<'_>) -> io::Result<()> {
 pub(crate) fn own_cgroup_view() -> io::Result<()> {
     // SAFETY: no memory is involved, and the process has one thread.
     check(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }).map(drop)
+}
+
+/// Leaves the machine's network for an empty one.
+pub(crate) fn own_network() -> io::Result<()> {
+    // SAFETY: no memory is involved, and the process has one thread.
+    check(unsafe { libc::unshare(libc::CLONE_NEWNET) }).map(drop)
 }
 
 /// Whether the calling process has this capability (by number) now.

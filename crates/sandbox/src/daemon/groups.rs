@@ -139,29 +139,34 @@ impl Hierarchy {
         if self.unified { "cgroup v2" } else { "cgroup v1" }
     }
 
-    /// Makes the groups of a sandbox, with its limits.
-    pub(crate) fn make(&self, id: u64, spec: &SandboxSpec) -> Result<Groups, Failure> {
-        let below = |directory: &Option<PathBuf>| {
-            directory
-                .as_ref()
-                .map(|directory| {
-                    let directory = directory.join(id.to_string());
-                    make(&directory).map(|()| directory)
-                })
-                .transpose()
-                .map_err(|why| Failure::system("a control group", why))
-        };
+    /// Makes the groups of a sandbox, without limits yet.
+    pub(crate) fn make(&self, serial: u64) -> Result<Groups, Failure> {
         let groups = Groups {
             unified: self.unified,
-            memory: below(&self.memory)?,
-            freezer: below(&self.freezer)?,
-            cpu: spec.cpus.and_then(|_| self.cpu.clone()).map_or(Ok(None), |cpu| below(&Some(cpu)))?,
+            memory: below(self.memory.as_deref(), serial)?,
+            freezer: below(self.freezer.as_deref(), serial)?,
+            cpu: None,
         };
-        self.limit(&groups, spec).map_err(|why| {
-            remove(&groups);
-            Failure::system("limits of a control group", why)
-        })?;
         Ok(groups)
+    }
+
+    /// Sets the limits of a sandbox whose first process has this number.
+    pub(crate) fn restrict(
+        &self,
+        groups: &mut Groups,
+        serial: u64,
+        pid: i32,
+        spec: &SandboxSpec,
+    ) -> Result<(), Failure> {
+        if spec.cpus.is_some() {
+            groups.cpu = below(self.cpu.as_deref(), serial)?;
+            if !self.unified
+                && let Some(group) = &groups.cpu
+            {
+                enter(group, pid)?;
+            }
+        }
+        self.limit(groups, spec).map_err(|why| Failure::system("limits of a control group", why))
     }
 
     fn limit(&self, groups: &Groups, spec: &SandboxSpec) -> io::Result<()> {
@@ -287,13 +292,22 @@ fn each(groups: &Groups) -> Vec<&PathBuf> {
     list
 }
 
-/// Puts a process, and what it starts from now on, under the limits.
+/// A sandbox's group below ours.
+fn below(directory: Option<&Path>, serial: u64) -> Result<Option<PathBuf>, Failure> {
+    let Some(directory) = directory else { return Ok(None) };
+    let directory = directory.join(serial.to_string());
+    make(&directory).map_err(|why| Failure::system("a control group", why))?;
+    Ok(Some(directory))
+}
+
+/// Puts a process, and what it starts from now on, into its groups.
 pub(crate) fn attach(groups: &Groups, pid: i32) -> Result<(), Failure> {
-    for group in each(groups) {
-        fs::write(group.join("cgroup.procs"), pid.to_string())
-            .map_err(|why| Failure::system("entering a control group", why))?;
-    }
-    Ok(())
+    each(groups).into_iter().try_for_each(|group| enter(group, pid))
+}
+
+fn enter(group: &Path, pid: i32) -> Result<(), Failure> {
+    fs::write(group.join("cgroup.procs"), pid.to_string())
+        .map_err(|why| Failure::system("entering a control group", why))
 }
 
 /// Lets everything go on that is frozen: signals do not reach it otherwise (version 1).

@@ -16,18 +16,17 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    pipe::{PipeFlags, pipe_with},
     process::{Pid, Signal, WaitOptions, pidfd_send_signal},
     thread::CapabilitySet,
 };
 
 use self::{etc::Etc, groups::Hierarchy};
 use crate::{
-    Mode, Network, Report, SandboxSpec, channel,
-    inside::{self, Inside, processes::descendants},
+    Mode, Report, SandboxSpec, channel,
+    inside::{self, processes::descendants},
     limits,
     means::{GROUP, Means, Namespaces, USER},
-    messages::{Failure, Groups, Made, News, Order},
+    messages::{Begin, Failure, Groups, Made, News, Order},
     sys::{self, Cloned, namespace},
 };
 
@@ -36,6 +35,8 @@ struct Kept {
     pid: Pid,
     pidfd: OwnedFd,
     groups: Groups,
+    /// Its number among all processes cloned here, and its groups' name.
+    serial: u64,
     /// Its directory, where it has no mounts.
     directory: Option<PathBuf>,
     slot: u32,
@@ -47,6 +48,12 @@ struct Kept {
     patience: Option<Instant>,
 }
 
+/// A first process that waits.
+struct Spare {
+    kept: Kept,
+    channel: OwnedFd,
+}
+
 /// The launcher.
 struct Daemon {
     server: OwnedFd,
@@ -55,6 +62,8 @@ struct Daemon {
     hierarchy: Hierarchy,
     etc: Option<Etc>,
     kept: BTreeMap<u64, Kept>,
+    spares: Vec<Spare>,
+    serial: u64,
 }
 
 /// The whole life of the process. `keep`: descriptors that stay open, the run directory's lock.
@@ -68,6 +77,8 @@ pub(crate) fn run(server: OwnedFd, mode: Mode, run: PathBuf, keep: BorrowedFd<'_
         hierarchy: Hierarchy::default(),
         etc: None,
         kept: BTreeMap::new(),
+        spares: Vec::new(),
+        serial: 0,
     };
     let hello = match daemon.open(mode) {
         Ok(report) => News::Hello { report },
@@ -107,7 +118,10 @@ impl Daemon {
     /// Until the server is gone.
     fn serve(&mut self) {
         let mut buffer = Vec::new();
+        // Spares cannot be had at the moment: tried again with the next order.
+        let mut failing = false;
         loop {
+            let mut idle = false;
             let (asked, ended) = {
                 let mut events = vec![PollFd::new(&self.server, PollFlags::IN)];
                 let waiting: Vec<(u64, &OwnedFd)> = self
@@ -119,7 +133,11 @@ impl Daemon {
                 events.extend(waiting.iter().map(|(_, pidfd)| PollFd::new(*pidfd, PollFlags::IN)));
                 let busy = self.kept.values().any(|kept| kept.dead || kept.patience.is_some());
                 let retry = Timespec { tv_sec: 0, tv_nsec: limits::RETRY.subsec_nanos().into() };
-                match poll(&mut events, busy.then_some(&retry)) {
+                let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+                let short = self.spares.len() < limits::SPARES && !failing;
+                let timeout = if short { Some(&at_once) } else { busy.then_some(&retry) };
+                match poll(&mut events, timeout) {
+                    Ok(0) if short => idle = true,
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(_) => return,
                 }
@@ -129,7 +147,14 @@ impl Daemon {
                     waiting.iter().zip(events).filter(|(_, ended)| *ended).map(|((id, _), _)| *id).collect();
                 (asked, ended)
             };
+            if idle {
+                match self.spare() {
+                    Ok(spare) => self.spares.push(spare),
+                    Err(_) => failing = true,
+                }
+            }
             if asked {
+                failing = false;
                 match channel::receive::<Order>(&self.server, &mut buffer) {
                     Ok(Some((order, _))) => {
                         if self.obey(order).is_err() {
@@ -179,94 +204,95 @@ impl Daemon {
         if let Some(etc) = &mut self.etc {
             etc.refresh();
         }
-        let slot = self.free_slot();
+        let spare = match self.spares.pop() {
+            Some(spare) => spare,
+            None => self.spare()?,
+        };
         let plain = !self.means.mounts();
-        let mut user = self.user(slot);
-        let (directory, tmp) = if plain {
-            let (directory, tmp, reachable) = place::make(&self.means.run, id, &spec, user)?;
-            if !reachable {
-                if !self.means.landlock {
-                    // The directory is ours and new.
-                    let _ = fs::remove_dir_all(&directory);
+        let mut user = self.user(spare.kept.slot);
+        let begun = if plain {
+            let confined = self.means.landlock;
+            place::make(&self.means.run, spare.kept.serial, &spec, user).and_then(|place| {
+                if !place.reachable && !confined {
                     return Err(Failure::Unsupported(
                         "the function's user may not enter a directory above its code; make the data directory \
                          accessible (chmod o+x)"
                             .into(),
                     ));
                 }
+                Ok(Some(place))
+            })
+        } else {
+            Ok(None)
+        };
+        let Spare { mut kept, channel } = spare;
+        let begun = begun.and_then(|place| {
+            let tmp = place.as_ref().map_or_else(PathBuf::new, |place| place.tmp.clone());
+            if place.as_ref().is_some_and(|place| !place.reachable) {
+                // Landlock alone confines it, with our user.
                 user = None;
             }
-            (Some(directory), tmp)
-        } else {
-            (None, PathBuf::new())
-        };
-        let made = self.clone_init(id, spec, user, slot, directory.as_ref(), &tmp);
-        if made.is_err() {
-            if let Some(directory) = directory {
-                let _ = fs::remove_dir_all(directory);
+            kept.directory = place.map(|place| place.directory);
+            let pid = kept.pid.as_raw_nonzero().get();
+            self.hierarchy.restrict(&mut kept.groups, kept.serial, pid, &spec)?;
+            let memory_limited = kept.groups.memory.is_some();
+            let begin = Begin { spec, memory_limited, user, tmp: tmp.clone() };
+            channel::send(&channel, &begin, &[]).map_err(|why| Failure::system("starting a sandbox", why))?;
+            Ok(Made { groups: kept.groups.clone(), plain, tmp })
+        });
+        self.kept.insert(id, kept);
+        match begun {
+            Ok(made) => Ok((made, channel)),
+            Err(why) => {
+                self.kill(id);
+                Err(why)
             }
         }
-        made
     }
 
-    fn clone_init(
-        &mut self,
-        id: u64,
-        spec: SandboxSpec,
-        user: Option<(u32, u32)>,
-        slot: u32,
-        directory: Option<&PathBuf>,
-        tmp: &std::path::Path,
-    ) -> Result<(Made, OwnedFd), Failure> {
+    /// Clones a sandbox's first process, and gives it its users and control groups; it waits for its purpose.
+    fn spare(&mut self) -> Result<Spare, Failure> {
         let (ours, theirs) = channel::pair().map_err(|why| Failure::system("a channel", why))?;
-        let (wait, go) =
-            pipe_with(PipeFlags::CLOEXEC).map_err(|why| Failure::system("a pipe to the sandbox", why))?;
-        let groups = self.hierarchy.make(id, &spec)?;
-        let inside = Inside {
-            means: self.means.clone(),
-            memory_limited: groups.memory.is_some(),
-            sandboxed: self.sandboxed,
-            user,
-            tmp: tmp.to_path_buf(),
-            spec,
-        };
-        let cloned = sys::clone_process(self.namespaces(inside.spec.network));
-        let (pid, pidfd) = match cloned {
-            Ok(Cloned::Child) => inside::run(inside, theirs, wait),
+        self.serial += 1;
+        let serial = self.serial;
+        let groups = self.hierarchy.make(serial)?;
+        let (pid, pidfd) = match sys::clone_process(self.namespaces()) {
+            Ok(Cloned::Child) => inside::run(self.means.clone(), self.sandboxed, theirs),
             Ok(Cloned::Parent { pid, pidfd }) => (pid, pidfd),
             Err(why) => {
                 groups::remove(&groups);
                 return Err(Failure::system("namespaces", why));
             }
         };
-        drop((theirs, wait));
+        drop(theirs);
+        let number = pid.as_raw_nonzero().get();
+        let slot = self.free_slot();
+        let begun = self.map_users(number, slot).and_then(|()| groups::attach(&groups, number));
+        // The kernel is to take a function's processes before this one; without the right to say so it chooses.
+        let _ = fs::write(format!("/proc/{number}/oom_score_adj"), "-500");
         let kept = Kept {
             pid,
             pidfd,
-            groups: groups.clone(),
-            directory: directory.cloned(),
+            groups,
+            serial,
+            directory: None,
             slot,
             dead: false,
             ordered: false,
             patience: None,
         };
-        self.kept.insert(id, kept);
-        let number = pid.as_raw_nonzero().get();
-        let begun = self.map_users(number, slot).and_then(|()| {
-            // The kernel is to take a function's processes before this one; without the right to say so it chooses.
-            let _ = fs::write(format!("/proc/{number}/oom_score_adj"), "-500");
-            rustix::io::write(&go, b"g").map_err(|why| Failure::system("starting the sandbox", why))?;
-            groups::attach(&groups, number)
-        });
-        if let Err(why) = begun {
-            self.kill(id);
-            return Err(why);
+        match begun {
+            Ok(()) => Ok(Spare { kept, channel: ours }),
+            Err(why) => {
+                let id = u64::MAX - serial;
+                self.kept.insert(id, kept);
+                self.kill(id);
+                Err(why)
+            }
         }
-        let made = Made { groups, plain: directory.is_some(), tmp: tmp.to_path_buf() };
-        Ok((made, ours))
     }
 
-    fn namespaces(&self, network: Network) -> i32 {
+    fn namespaces(&self) -> i32 {
         let mut flags = 0;
         if self.means.mounts() {
             flags |= namespace::MOUNT | namespace::IPC | namespace::UTS;
@@ -275,9 +301,6 @@ impl Daemon {
             }
             if self.means.own_pids() {
                 flags |= namespace::PID;
-            }
-            if network == Network::Isolated {
-                flags |= namespace::NET;
             }
         }
         flags
@@ -318,8 +341,13 @@ impl Daemon {
         Ok(())
     }
 
+    /// Everything that was cloned and is not gone.
+    fn every(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.values().chain(self.spares.iter().map(|spare| &spare.kept))
+    }
+
     fn free_slot(&self) -> u32 {
-        let mut taken: Vec<u32> = self.kept.values().map(|kept| kept.slot).collect();
+        let mut taken: Vec<u32> = self.every().map(|kept| kept.slot).collect();
         taken.sort_unstable();
         let gap = (0_u32..).zip(&taken).find(|(slot, taken)| slot != *taken);
         gap.map_or(u32::try_from(taken.len()).unwrap_or(u32::MAX), |(slot, _)| slot)
@@ -411,6 +439,10 @@ impl Daemon {
 
     /// Ends every sandbox and waits for it.
     fn end_all(&mut self) {
+        for Spare { kept, channel } in std::mem::take(&mut self.spares) {
+            drop(channel);
+            self.kept.insert(u64::MAX - kept.serial, kept);
+        }
         let ids: Vec<u64> = self.kept.keys().copied().collect();
         for id in &ids {
             self.kill(*id);

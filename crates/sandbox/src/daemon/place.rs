@@ -56,24 +56,34 @@ pub(super) fn hash(run: &Path) -> u64 {
     })
 }
 
-/// The directory of a sandbox without mounts, its temporary one, and whether the function's user can reach everything.
+/// A sandbox's place in the machine's file system, where it has no root of its own.
+pub(super) struct Place {
+    pub(super) directory: PathBuf,
+    pub(super) tmp: PathBuf,
+    /// Whether the function's user can get to everything.
+    pub(super) reachable: bool,
+}
+
+/// Makes it.
 pub(super) fn make(
     run: &Path,
     id: u64,
     spec: &SandboxSpec,
     user: Option<(u32, u32)>,
-) -> Result<(PathBuf, PathBuf, bool), Failure> {
+) -> Result<Place, Failure> {
     let directory = run.join(format!("sandbox-{id}"));
     let tmp = directory.join("tmp");
     fs::create_dir(&directory).and_then(|()| fs::create_dir(&tmp)).map_err(failed(&tmp))?;
     fs::set_permissions(&tmp, fs::Permissions::from_mode(0o700)).map_err(failed(&tmp))?;
-    let Some((user, group)) = user else { return Ok((directory, tmp, true)) };
+    let Some((user, group)) = user else {
+        return Ok(Place { directory, tmp, reachable: true });
+    };
     let reachable =
         spec.binds.iter().map(|bind| bind.from.as_path()).chain([directory.as_path()]).all(open_to_all);
     if reachable {
         chown(&tmp, Some(user), Some(group)).map_err(failed(&tmp))?;
     }
-    Ok((directory, tmp, reachable))
+    Ok(Place { directory, tmp, reachable })
 }
 
 /// Whether every directory above can be entered by everybody.

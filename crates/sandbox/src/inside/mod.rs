@@ -32,16 +32,16 @@ use crate::{
     Bind, Network, SandboxSpec, channel,
     limits::SUPERVISOR_END,
     means::{Means, Namespaces},
-    messages::{Ask, Ended, Failure, Tell},
+    messages::{Ask, Begin, Ended, Failure, Tell},
     sys,
 };
 
-/// What the launcher gives along.
+/// What a sandbox is and is for.
 pub(crate) struct Inside {
     pub(crate) means: Means,
-    pub(crate) spec: SandboxSpec,
     /// Whether processes are to be confined at all.
     pub(crate) sandboxed: bool,
+    pub(crate) spec: SandboxSpec,
     /// Whether a control group limits memory.
     pub(crate) memory_limited: bool,
     /// User and group of the processes; `None`: they stay as this one is.
@@ -76,10 +76,20 @@ struct Started {
     listeners: Vec<TcpListener>,
 }
 
-/// The whole life of the process. `go` is readable when the launcher has given it its users.
-pub(crate) fn run(inside: Inside, channel: OwnedFd, go: OwnedFd) -> ! {
-    let started = match start(&inside, channel.as_fd(), go) {
-        Ok(started) => started,
+/// The whole life of the process. It begins when the launcher tells its purpose, after it has given it its users.
+pub(crate) fn run(means: Means, sandboxed: bool, channel: OwnedFd) -> ! {
+    let begun = enter(&means, channel.as_fd()).and_then(|signals| {
+        let begin = channel::receive::<Begin>(&channel, &mut Vec::new());
+        // An end of file means the launcher died, or does not need us.
+        let Some((begin, _)) = begin.map_err(|why| Failure::system("hearing the launcher", why))? else {
+            sys::exit_now(0)
+        };
+        let Begin { spec, memory_limited, user, tmp } = begin;
+        let inside = Inside { means, sandboxed, spec, memory_limited, user, tmp };
+        build(&inside, signals).map(|started| (inside, started))
+    });
+    let (inside, started) = match begun {
+        Ok(begun) => begun,
         Err(why) => {
             // Without a server there is nobody to tell.
             let _ = channel::send(&channel, &Tell::Broken { why }, &[]);
@@ -109,25 +119,28 @@ pub(crate) fn run(inside: Inside, channel: OwnedFd, go: OwnedFd) -> ! {
     init.end()
 }
 
-fn start(inside: &Inside, channel: rustix::fd::BorrowedFd<'_>, go: OwnedFd) -> Result<Started, Failure> {
-    sys::close_all_but(&[channel, go.as_fd()]);
+/// Sets up what does not depend on the purpose; gives where signals are read.
+fn enter(means: &Means, channel: rustix::fd::BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+    sys::close_all_but(&[channel]);
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     quiet()?;
-    if inside.means.own_pids() {
-        // With it goes everything in its namespace.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-            .map_err(|why| Failure::system("dying with the launcher", why))?;
+    if means.own_pids() {
+        die_with_launcher()?;
     } else {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|why| Failure::system("adopting orphans", why))?;
     }
-    let signals = sys::signals(&[libc::SIGCHLD, libc::SIGTERM])
-        .map_err(|why| Failure::system("hearing of signals", why))?;
-    // An end of file means the launcher died: then there is nothing to go for.
-    let mut byte = [0];
-    if rustix::io::read(&go, &mut byte).map_err(|why| Failure::system("waiting for users", why))? == 0 {
-        sys::exit_now(1);
-    }
+    sys::signals(&[libc::SIGCHLD, libc::SIGTERM]).map_err(|why| Failure::system("hearing of signals", why))
+}
+
+/// With it goes everything in its namespace.
+fn die_with_launcher() -> Result<(), Failure> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|why| Failure::system("dying with the launcher", why))
+}
+
+/// Builds what processes are to find.
+fn build(inside: &Inside, signals: OwnedFd) -> Result<Started, Failure> {
     // Nobody with our user may look into this process.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     if inside.means.namespaces == Namespaces::Mapped {
@@ -137,8 +150,7 @@ fn start(inside: &Inside, channel: rustix::fd::BorrowedFd<'_>, go: OwnedFd) -> R
             .map_err(|why| Failure::system("becoming root inside", why))?;
         if inside.means.own_pids() {
             // Changing users cleared it.
-            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-                .map_err(|why| Failure::system("dying with the launcher", why))?;
+            die_with_launcher()?;
         }
     }
     let listeners = network(&inside.spec)?;
@@ -170,6 +182,7 @@ fn network(spec: &SandboxSpec) -> Result<Vec<TcpListener>, Failure> {
     if spec.network == Network::Host {
         return Ok(Vec::new());
     }
+    sys::own_network().map_err(|why| Failure::system("an own network", why))?;
     socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
         .map_err(io::Error::from)
         .and_then(|socket| sys::loopback_up(socket.as_fd()))
