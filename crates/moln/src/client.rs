@@ -32,8 +32,8 @@ use crate::{
 
 /// How long a server may take to let us in.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Longest answer that is read as a whole.
-const MAX_ANSWER: usize = 1 << 20;
+/// Longest answer that is read as a whole: a page of events, escaped, and more.
+const MAX_ANSWER: usize = 16 << 20;
 
 /// A server.
 pub(crate) struct Server {
@@ -102,6 +102,11 @@ impl Server {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
+        let request = self.request(method, path, &body)?;
+        self.send(request).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let socket = self.connect().await?;
         let failed =
             |why: hyper::Error| Failure::new(format!("{} broke off the conversation: {why}", self.url()));
@@ -109,19 +114,24 @@ impl Server {
             hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(failed)?;
         // Ends with the connection; what goes wrong there is seen in the answer.
         tokio::spawn(connection);
-        let request = self.request(method, path, &body)?;
         sender.send_request(request).await.map_err(failed)
     }
 
     fn request(&self, method: Method, path: &str, body: &Bytes) -> Result<Request<Body>, Failure> {
+        let mut request = self.unsigned(method.clone(), path, body)?;
+        if let Some(signer) = signer() {
+            let uri = request.uri().clone();
+            sign(&signer, &method, &uri, request.headers_mut(), body, SystemClock::default().now());
+        }
+        Ok(request)
+    }
+
+    fn unsigned(&self, method: Method, path: &str, body: &Bytes) -> Result<Request<Body>, Failure> {
         let bad = |_| Failure::usage("the server's address cannot be used in a request.");
         let uri: Uri = path.parse().map_err(|_| Failure::usage("the path cannot be used in a request."))?;
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
         let mut request = Request::new(Body::Whole(body.clone()));
         request.headers_mut().insert(header::HOST, HeaderValue::from_str(authority).map_err(bad)?);
-        if let Some(signer) = signer() {
-            sign(&signer, &method, &uri, request.headers_mut(), body, SystemClock::default().now());
-        }
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         Ok(request)
@@ -139,6 +149,33 @@ impl Server {
         let text = whole(response.into_body()).await?;
         let value = serde_json::from_slice(&text).unwrap_or(serde_json::Value::Null);
         Ok((status, value))
+    }
+
+    /// Calls an operation of an AWS JSON service; `operation` is the value of `X-Amz-Target`.
+    pub(crate) async fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        input: &serde_json::Value,
+    ) -> Result<(StatusCode, serde_json::Value), Failure> {
+        let bad = |_| Failure::usage("the operation's name cannot be used in a request.");
+        let body = Bytes::from(input.to_string());
+        let mut request = self.unsigned(Method::POST, "/", &body)?;
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        headers.insert("x-amz-target", HeaderValue::from_str(operation).map_err(bad)?);
+        if let Some(signer) = signer() {
+            let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+            let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+            let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+            let signer = Signer { region, service: service.to_owned(), ..signer };
+            let now = SystemClock::default().now();
+            sign(&signer, &Method::POST, &Uri::from_static("/"), request.headers_mut(), &body, now);
+        }
+        let response = self.send(request).await?;
+        let status = response.status();
+        let text = whole(response.into_body()).await?;
+        Ok((status, serde_json::from_slice(&text).unwrap_or(serde_json::Value::Null)))
     }
 
     /// What an answer that is no success means.

@@ -21,6 +21,7 @@ mod live;
 mod pattern;
 mod port;
 mod read;
+pub mod resources;
 mod tables;
 
 use std::sync::Arc;

@@ -1,0 +1,169 @@
+//! `AWS::Logs::LogGroup`. `Ref` is the name; `GetAtt` knows `Arn`.
+
+use std::sync::Arc;
+
+use moln_kernel::{
+    ApiError, Context,
+    clock::BoxFuture,
+    resources::{Origin, Resource, ResourceHandler},
+};
+use serde_json::Value;
+
+use super::{flag, generated, number, pairs, resource, text, unless_gone};
+use crate::{
+    LogGroups,
+    model::{
+        AssociateKmsKeyRequest, CreateLogGroupRequest, DeleteLogGroupRequest, DeleteRetentionPolicyRequest,
+        DisassociateKmsKeyRequest, Logs, PutLogGroupDeletionProtectionRequest, PutRetentionPolicyRequest,
+        TagLogGroupRequest, UntagLogGroupRequest,
+    },
+};
+
+/// The handler.
+pub struct GroupHandler(pub Arc<LogGroups>);
+
+impl GroupHandler {
+    fn find(&self, ctx: &Context, name: &str) -> Result<Resource, ApiError> {
+        let group = self.0.group(ctx, name)?;
+        Ok(resource(name.to_owned(), name, &[("Arn", format!("{}:*", group.arn()))]))
+    }
+
+    async fn retain(&self, ctx: &Context, name: &str, days: Option<i32>) -> Result<(), ApiError> {
+        let log_group_name = name.to_owned();
+        match days {
+            Some(retention_in_days) => {
+                let input = PutRetentionPolicyRequest { log_group_name, retention_in_days };
+                self.0.put_retention_policy(ctx, input).await
+            }
+            None => {
+                self.0.delete_retention_policy(ctx, DeleteRetentionPolicyRequest { log_group_name }).await
+            }
+        }
+    }
+
+    async fn change(&self, ctx: &Context, name: &str, before: &Value, after: &Value) -> Result<(), ApiError> {
+        let days = |properties| number(properties, "RetentionInDays");
+        if days(before) != days(after) {
+            self.retain(ctx, name, days(after)).await?;
+        }
+        let (old, new) = (text(before, "KmsKeyId"), text(after, "KmsKeyId"));
+        if old != new {
+            let log_group_name = Some(name.to_owned());
+            match new {
+                Some(kms_key_id) => {
+                    let input =
+                        AssociateKmsKeyRequest { log_group_name, kms_key_id, resource_identifier: None };
+                    self.0.associate_kms_key(ctx, input).await?;
+                }
+                None => {
+                    let input = DisassociateKmsKeyRequest { log_group_name, resource_identifier: None };
+                    self.0.disassociate_kms_key(ctx, input).await?;
+                }
+            }
+        }
+        let protected = |properties| flag(properties, "DeletionProtectionEnabled").unwrap_or_default();
+        if protected(before) != protected(after) {
+            let input = PutLogGroupDeletionProtectionRequest {
+                log_group_identifier: name.to_owned(),
+                deletion_protection_enabled: protected(after),
+            };
+            self.0.put_log_group_deletion_protection(ctx, input).await?;
+        }
+        let (old, new) = (pairs(before, "Tags"), pairs(after, "Tags"));
+        let gone: Vec<_> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
+        let log_group_name = name.to_owned();
+        if !gone.is_empty() {
+            let input = UntagLogGroupRequest { log_group_name: log_group_name.clone(), tags: gone };
+            self.0.untag_log_group(ctx, input).await?;
+        }
+        if !new.is_empty() && new != old {
+            self.0.tag_log_group(ctx, TagLogGroupRequest { log_group_name, tags: new }).await?;
+        }
+        Ok(())
+    }
+}
+
+impl ResourceHandler for GroupHandler {
+    fn type_name(&self) -> &'static str {
+        "AWS::Logs::LogGroup"
+    }
+    fn properties(&self) -> &'static [&'static str] {
+        &["DeletionProtectionEnabled", "KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"]
+    }
+    fn replacing(&self) -> &'static [&'static str] {
+        &["LogGroupClass", "LogGroupName"]
+    }
+
+    fn create<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
+        Box::pin(async move {
+            let name = text(properties, "LogGroupName").unwrap_or_else(|| generated(origin));
+            let tags = pairs(properties, "Tags");
+            let input = CreateLogGroupRequest {
+                log_group_name: name.clone(),
+                kms_key_id: text(properties, "KmsKeyId"),
+                tags: (!tags.is_empty()).then_some(tags),
+                log_group_class: text(properties, "LogGroupClass"),
+                deletion_protection_enabled: None,
+            };
+            self.0.create_log_group(ctx, input).await?;
+            // Whole or not at all: what follows can fail for a value of the template.
+            let mut rest = Ok(());
+            if let Some(days) = number(properties, "RetentionInDays") {
+                rest = self.retain(ctx, &name, Some(days)).await;
+            }
+            if rest.is_ok() && flag(properties, "DeletionProtectionEnabled") == Some(true) {
+                let input = PutLogGroupDeletionProtectionRequest {
+                    log_group_identifier: name.clone(),
+                    deletion_protection_enabled: true,
+                };
+                rest = self.0.put_log_group_deletion_protection(ctx, input).await;
+            }
+            if let Err(error) = rest {
+                let input = DeleteLogGroupRequest { log_group_name: name };
+                if let Err(why) = self.0.delete_log_group(ctx, input).await {
+                    tracing::warn!(error = %why, "a log group that was made in part could not be removed");
+                }
+                return Err(error);
+            }
+            self.find(ctx, &name)
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        ctx: &'a Context,
+        id: &'a str,
+        before: &'a Value,
+        after: &'a Value,
+    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
+        Box::pin(async move {
+            self.change(ctx, id, before, after).await?;
+            self.find(ctx, id)
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        ctx: &'a Context,
+        id: &'a str,
+        _: &'a Value,
+    ) -> BoxFuture<'a, Result<(), ApiError>> {
+        Box::pin(async move {
+            let input = DeleteLogGroupRequest { log_group_name: id.to_owned() };
+            unless_gone(self.0.delete_log_group(ctx, input).await).map(drop)
+        })
+    }
+
+    fn read<'a>(
+        &'a self,
+        ctx: &'a Context,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move { unless_gone(self.find(ctx, id)) })
+    }
+}
