@@ -18,15 +18,18 @@ mod destinations;
 pub mod errors;
 pub mod execute;
 pub mod limits;
+mod mapping;
 mod names;
 mod revision;
 mod running;
 mod state;
 pub mod tables;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
-use moln_fabric::{Outbox, Timers};
+use moln_fabric::{Outbox, Timers, Workers};
 use moln_kernel::{
     ApiError, Endpoint, SharedClock, ids,
     pagination::Pagination,
@@ -81,6 +84,10 @@ pub struct Lambda {
     pub(crate) execute: Arc<dyn Execute>,
     pub(crate) registry: state::Registry,
     pub(crate) pages: Pagination,
+    /// Events that wait for functions.
+    pub(crate) events: Arc<asynchronous::Asynchronous>,
+    /// Event source mappings.
+    pub(crate) mappings: Arc<mapping::Mappings>,
 }
 
 impl Lambda {
@@ -88,14 +95,50 @@ impl Lambda {
     pub fn open(ports: Ports) -> Result<Arc<Self>, StoreError> {
         let registry = state::Registry::open(ports.store.clone())?;
         let key = secret(&ports.store)?;
+        let (clock, metrics) = (&ports.clock, &ports.metrics);
+        let destinations = destinations::Destinations {
+            queues: Some(Arc::clone(&ports.queues)),
+            topics: ports.topics.clone(),
+            buses: ports.buses.clone(),
+            objects: ports.objects.clone(),
+        };
+        let events = asynchronous::Asynchronous::open(
+            ports.store.clone(),
+            Arc::clone(clock),
+            Arc::clone(metrics),
+            destinations,
+        )?;
+        let mappings = mapping::Mappings::open(
+            ports.store.clone(),
+            Arc::clone(clock),
+            Arc::clone(metrics),
+            Arc::clone(&ports.sources),
+            Arc::clone(&ports.endpoint),
+        )?;
         Ok(Arc::new(Self {
             store: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
             execute: Arc::clone(&ports.execute),
             registry,
             pages: Pagination::new(&key),
+            events,
+            mappings,
             ports,
         }))
+    }
+
+    /// Starts what waits and what is mapped, and lets the outbox deliver to functions. Must be called within a tokio
+    /// runtime, before the outbox is started.
+    pub fn start(self: &Arc<Self>, workers: &Workers) {
+        let functions: Arc<dyn running::RunFunction> = Arc::<Self>::clone(self);
+        self.events.start(workers, &functions);
+        self.mappings.start(workers, &functions);
+        let target = asynchronous::FunctionTarget::new(
+            Arc::clone(&self.events),
+            Arc::clone(&functions),
+            Arc::clone(&self.clock),
+        );
+        self.ports.outbox.register(asynchronous::FunctionTarget::KIND, Arc::new(target));
     }
 }
 

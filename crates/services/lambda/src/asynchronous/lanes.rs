@@ -21,6 +21,8 @@ struct Lane {
     /// No entry stands before this.
     from: Spot,
     running: BTreeSet<Spot>,
+    /// Those under way that were written anew meanwhile: they are to be done once more.
+    again: BTreeSet<Spot>,
     /// Rows that cannot be read: left where they are.
     broken: BTreeSet<Spot>,
     /// How many may be under way.
@@ -61,6 +63,13 @@ pub(crate) enum Went {
     Unknown(Timestamp),
 }
 
+impl Lane {
+    fn add(&mut self, spot: Spot) {
+        self.next = Some(self.next.map_or(spot.0, |next| next.min(spot.0)));
+        self.from = self.from.min(spot);
+    }
+}
+
 impl Lanes {
     /// An entry was written.
     pub(crate) fn note(&mut self, address: &Address, spot: Spot) {
@@ -68,12 +77,16 @@ impl Lanes {
             next: None,
             from: spot,
             running: BTreeSet::new(),
+            again: BTreeSet::new(),
             broken: BTreeSet::new(),
             width: LANE_WIDTH,
             paused: Timestamp(0),
         });
-        lane.next = Some(lane.next.map_or(spot.0, |next| next.min(spot.0)));
-        lane.from = lane.from.min(spot);
+        if lane.running.contains(&spot) {
+            lane.again.insert(spot);
+        } else {
+            lane.add(spot);
+        }
     }
 
     /// The next lane that has something due, in turn. Until [`Lanes::took`] is told, it is taken to have nothing more.
@@ -137,9 +150,11 @@ impl Lanes {
             Went::Unknown(until) => {
                 lane.paused = lane.paused.max(until);
                 // It stands where it stood.
-                lane.next = Some(lane.next.map_or(spot.0, |next| next.min(spot.0)));
-                lane.from = lane.from.min(spot);
+                lane.again.insert(spot);
             }
+        }
+        if lane.again.remove(&spot) {
+            lane.add(spot);
         }
         self.sweep(address);
     }
@@ -253,6 +268,18 @@ mod tests {
         lanes.took(&lane("a"), &[], &[spot(0, 1)], Some(spot(0, 1)), None);
         lanes.note(&lane("a"), spot(0, 2));
         assert!(lanes.turn(Timestamp(0)).unwrap().skip.contains(&spot(0, 1)));
+    }
+
+    #[test]
+    fn what_is_written_anew_where_it_stands_is_done_again() {
+        let mut lanes = Lanes::default();
+        lanes.note(&lane("a"), spot(1, 1));
+        lanes.turn(Timestamp(1)).unwrap();
+        lanes.took(&lane("a"), &[spot(1, 1)], &[], None, None);
+        lanes.note(&lane("a"), spot(1, 1));
+        assert_eq!(lanes.turn(Timestamp(1)), None);
+        lanes.done(&lane("a"), spot(1, 1), Went::Through, Timestamp(1));
+        assert_eq!(lanes.turn(Timestamp(1)).unwrap().from, spot(1, 1));
     }
 
     #[test]

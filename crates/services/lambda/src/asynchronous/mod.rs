@@ -12,6 +12,8 @@ mod inbox;
 mod lanes;
 mod limits;
 mod perform;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use inbox::FunctionTarget;
