@@ -18,6 +18,7 @@ mod post;
 mod rules;
 mod tables;
 mod tags;
+mod together;
 mod versions;
 
 use std::sync::Arc;

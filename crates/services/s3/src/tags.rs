@@ -19,8 +19,25 @@ fn invalid(message: &str, key: Option<&str>) -> ApiError {
     }
 }
 
-/// Refuses tags that break the rules; `max` of them are allowed.
+/// Refuses tags of a bucket, or of an object as a header gives them; `max` of them are allowed.
 pub(crate) fn check(tags: &[Tag], max: usize) -> Result<(), ApiError> {
+    check_each(tags, "System tags cannot be added/updated by requester")?;
+    if tags.len() > max {
+        return Err(if max == 10 {
+            errors::other(400, "BadRequest", "Object tags cannot be greater than 10")
+        } else {
+            errors::other(400, "BadRequest", format!("Bucket tag count cannot be greater than {max}"))
+        });
+    }
+    Ok(())
+}
+
+/// Refuses tags of an object that a document gives.
+pub(crate) fn check_object(tags: &[Tag]) -> Result<(), ApiError> {
+    check_each(tags, "Your TagKey cannot be prefixed with aws:")
+}
+
+fn check_each(tags: &[Tag], reserved: &str) -> Result<(), ApiError> {
     let mut keys = BTreeSet::new();
     for tag in tags {
         let (key, value) = (tag.key.as_str(), tag.value.as_str());
@@ -28,7 +45,7 @@ pub(crate) fn check(tags: &[Tag], max: usize) -> Result<(), ApiError> {
             return Err(invalid("Cannot provide multiple Tags with the same key", Some(key)));
         }
         if key.starts_with("aws:") {
-            return Err(invalid("System tags cannot be added/updated by requester", None));
+            return Err(invalid(reserved, Some(key)));
         }
         if key.is_empty() || key.encode_utf16().count() > KEY || !key.chars().all(is_allowed) {
             return Err(invalid("The TagKey you have provided is invalid", Some(key)));
@@ -37,13 +54,6 @@ pub(crate) fn check(tags: &[Tag], max: usize) -> Result<(), ApiError> {
             let error = invalid("The TagValue you have provided is invalid", Some(key));
             return Err(errors::with(error, "TagValue", value));
         }
-    }
-    if tags.len() > max {
-        return Err(if max == 10 {
-            errors::other(400, "BadRequest", "Object tags cannot be greater than 10")
-        } else {
-            errors::other(400, "BadRequest", format!("Bucket tag count cannot be greater than {max}"))
-        });
     }
     Ok(())
 }

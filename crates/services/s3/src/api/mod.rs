@@ -5,6 +5,7 @@ mod access;
 mod buckets;
 mod named;
 mod notifications;
+mod objects;
 mod rules;
 pub(crate) mod settings;
 
@@ -19,8 +20,9 @@ use crate::{
         DeleteBucketIntelligentTieringConfigurationRequest, DeleteBucketInventoryConfigurationRequest,
         DeleteBucketLifecycleRequest, DeleteBucketMetricsConfigurationRequest,
         DeleteBucketOwnershipControlsRequest, DeleteBucketPolicyRequest, DeleteBucketReplicationRequest,
-        DeleteBucketRequest, DeleteBucketTaggingRequest, DeleteBucketWebsiteRequest,
-        DeletePublicAccessBlockRequest, GetBucketAccelerateConfigurationOutput,
+        DeleteBucketRequest, DeleteBucketTaggingRequest, DeleteBucketWebsiteRequest, DeleteObjectOutput,
+        DeleteObjectRequest, DeleteObjectTaggingOutput, DeleteObjectTaggingRequest, DeleteObjectsOutput,
+        DeleteObjectsRequest, DeletePublicAccessBlockRequest, GetBucketAccelerateConfigurationOutput,
         GetBucketAccelerateConfigurationRequest, GetBucketAclOutput, GetBucketAclRequest,
         GetBucketAnalyticsConfigurationOutput, GetBucketAnalyticsConfigurationRequest, GetBucketCorsOutput,
         GetBucketCorsRequest, GetBucketEncryptionOutput, GetBucketEncryptionRequest,
@@ -34,23 +36,30 @@ use crate::{
         GetBucketPolicyStatusOutput, GetBucketPolicyStatusRequest, GetBucketReplicationOutput,
         GetBucketReplicationRequest, GetBucketRequestPaymentOutput, GetBucketRequestPaymentRequest,
         GetBucketTaggingOutput, GetBucketTaggingRequest, GetBucketVersioningOutput,
-        GetBucketVersioningRequest, GetBucketWebsiteOutput, GetBucketWebsiteRequest,
-        GetObjectLockConfigurationOutput, GetObjectLockConfigurationRequest, GetPublicAccessBlockOutput,
-        GetPublicAccessBlockRequest, HeadBucketOutput, HeadBucketRequest, IntelligentTieringConfiguration,
+        GetBucketVersioningRequest, GetBucketWebsiteOutput, GetBucketWebsiteRequest, GetObjectAclOutput,
+        GetObjectAclRequest, GetObjectLegalHoldOutput, GetObjectLegalHoldRequest,
+        GetObjectLockConfigurationOutput, GetObjectLockConfigurationRequest, GetObjectOutput,
+        GetObjectRequest, GetObjectRetentionOutput, GetObjectRetentionRequest, GetObjectTaggingOutput,
+        GetObjectTaggingRequest, GetPublicAccessBlockOutput, GetPublicAccessBlockRequest, HeadBucketOutput,
+        HeadBucketRequest, HeadObjectOutput, HeadObjectRequest, IntelligentTieringConfiguration,
         InventoryConfiguration, ListBucketAnalyticsConfigurationsOutput,
         ListBucketAnalyticsConfigurationsRequest, ListBucketIntelligentTieringConfigurationsOutput,
         ListBucketIntelligentTieringConfigurationsRequest, ListBucketInventoryConfigurationsOutput,
         ListBucketInventoryConfigurationsRequest, ListBucketMetricsConfigurationsOutput,
-        ListBucketMetricsConfigurationsRequest, ListBucketsOutput, ListBucketsRequest, MetricsConfiguration,
-        NotificationConfiguration, PutBucketAccelerateConfigurationRequest, PutBucketAclRequest,
-        PutBucketAnalyticsConfigurationRequest, PutBucketCorsRequest, PutBucketEncryptionRequest,
-        PutBucketIntelligentTieringConfigurationRequest, PutBucketInventoryConfigurationRequest,
-        PutBucketLifecycleConfigurationOutput, PutBucketLifecycleConfigurationRequest,
-        PutBucketLoggingRequest, PutBucketMetricsConfigurationRequest,
-        PutBucketNotificationConfigurationRequest, PutBucketOwnershipControlsRequest, PutBucketPolicyRequest,
-        PutBucketReplicationRequest, PutBucketRequestPaymentRequest, PutBucketTaggingRequest,
-        PutBucketVersioningRequest, PutBucketWebsiteRequest, PutObjectLockConfigurationOutput,
-        PutObjectLockConfigurationRequest, PutPublicAccessBlockRequest, S3,
+        ListBucketMetricsConfigurationsRequest, ListBucketsOutput, ListBucketsRequest,
+        ListObjectVersionsOutput, ListObjectVersionsRequest, ListObjectsOutput, ListObjectsRequest,
+        ListObjectsV2Output, ListObjectsV2Request, MetricsConfiguration, NotificationConfiguration,
+        PutBucketAccelerateConfigurationRequest, PutBucketAclRequest, PutBucketAnalyticsConfigurationRequest,
+        PutBucketCorsRequest, PutBucketEncryptionRequest, PutBucketIntelligentTieringConfigurationRequest,
+        PutBucketInventoryConfigurationRequest, PutBucketLifecycleConfigurationOutput,
+        PutBucketLifecycleConfigurationRequest, PutBucketLoggingRequest,
+        PutBucketMetricsConfigurationRequest, PutBucketNotificationConfigurationRequest,
+        PutBucketOwnershipControlsRequest, PutBucketPolicyRequest, PutBucketReplicationRequest,
+        PutBucketRequestPaymentRequest, PutBucketTaggingRequest, PutBucketVersioningRequest,
+        PutBucketWebsiteRequest, PutObjectAclOutput, PutObjectAclRequest, PutObjectLegalHoldOutput,
+        PutObjectLegalHoldRequest, PutObjectLockConfigurationOutput, PutObjectLockConfigurationRequest,
+        PutObjectOutput, PutObjectRequest, PutObjectRetentionOutput, PutObjectRetentionRequest,
+        PutObjectTaggingOutput, PutObjectTaggingRequest, PutPublicAccessBlockRequest, S3,
     },
 };
 
@@ -583,5 +592,116 @@ impl S3 for Buckets {
         input: PutPublicAccessBlockRequest,
     ) -> Result<(), ApiError> {
         self.set_public_access_block(ctx, input).await
+    }
+    async fn put_object(&self, ctx: &Context, input: PutObjectRequest) -> Result<PutObjectOutput, ApiError> {
+        self.put(ctx, input).await
+    }
+    async fn get_object(&self, ctx: &Context, input: GetObjectRequest) -> Result<GetObjectOutput, ApiError> {
+        self.get(ctx, &input)
+    }
+    async fn head_object(
+        &self,
+        ctx: &Context,
+        input: HeadObjectRequest,
+    ) -> Result<HeadObjectOutput, ApiError> {
+        self.head(ctx, &input)
+    }
+    async fn delete_object(
+        &self,
+        ctx: &Context,
+        input: DeleteObjectRequest,
+    ) -> Result<DeleteObjectOutput, ApiError> {
+        self.delete_one(ctx, input).await
+    }
+    async fn delete_objects(
+        &self,
+        ctx: &Context,
+        input: DeleteObjectsRequest,
+    ) -> Result<DeleteObjectsOutput, ApiError> {
+        self.delete_many(ctx, input).await
+    }
+    async fn list_objects(
+        &self,
+        ctx: &Context,
+        input: ListObjectsRequest,
+    ) -> Result<ListObjectsOutput, ApiError> {
+        self.list_v1(ctx, input)
+    }
+    async fn list_objects_v2(
+        &self,
+        ctx: &Context,
+        input: ListObjectsV2Request,
+    ) -> Result<ListObjectsV2Output, ApiError> {
+        self.list_v2(ctx, input)
+    }
+    async fn list_object_versions(
+        &self,
+        ctx: &Context,
+        input: ListObjectVersionsRequest,
+    ) -> Result<ListObjectVersionsOutput, ApiError> {
+        self.list_versions(ctx, input)
+    }
+    async fn put_object_tagging(
+        &self,
+        ctx: &Context,
+        input: PutObjectTaggingRequest,
+    ) -> Result<PutObjectTaggingOutput, ApiError> {
+        self.tag_object(ctx, input).await
+    }
+    async fn get_object_tagging(
+        &self,
+        ctx: &Context,
+        input: GetObjectTaggingRequest,
+    ) -> Result<GetObjectTaggingOutput, ApiError> {
+        self.object_tags(ctx, &input)
+    }
+    async fn delete_object_tagging(
+        &self,
+        ctx: &Context,
+        input: DeleteObjectTaggingRequest,
+    ) -> Result<DeleteObjectTaggingOutput, ApiError> {
+        self.untag_object(ctx, input).await
+    }
+    async fn put_object_acl(
+        &self,
+        ctx: &Context,
+        input: PutObjectAclRequest,
+    ) -> Result<PutObjectAclOutput, ApiError> {
+        self.set_object_acl(ctx, input).await
+    }
+    async fn get_object_acl(
+        &self,
+        ctx: &Context,
+        input: GetObjectAclRequest,
+    ) -> Result<GetObjectAclOutput, ApiError> {
+        self.object_acl(ctx, &input)
+    }
+    async fn put_object_retention(
+        &self,
+        ctx: &Context,
+        input: PutObjectRetentionRequest,
+    ) -> Result<PutObjectRetentionOutput, ApiError> {
+        self.retain(ctx, input).await
+    }
+    async fn get_object_retention(
+        &self,
+        ctx: &Context,
+        input: GetObjectRetentionRequest,
+    ) -> Result<GetObjectRetentionOutput, ApiError> {
+        self.retention(ctx, &input)
+    }
+    async fn put_object_legal_hold(
+        &self,
+        ctx: &Context,
+        input: PutObjectLegalHoldRequest,
+    ) -> Result<PutObjectLegalHoldOutput, ApiError> {
+        self.hold(ctx, input).await
+    }
+    async fn get_object_legal_hold(
+        &self,
+        ctx: &Context,
+        input: GetObjectLegalHoldRequest,
+    ) -> Result<GetObjectLegalHoldOutput, ApiError> {
+        self.legal_hold(ctx, &input)
     }
 }

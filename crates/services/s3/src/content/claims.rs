@@ -100,7 +100,8 @@ pub(crate) fn wrong_checksum(algorithm: Algorithm) -> ApiError {
 pub(crate) fn wrong_md5(expected: [u8; 16], calculated: [u8; 16]) -> ApiError {
     let error =
         errors::other(400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
-    let error = errors::with(error, "ExpectedDigest", STANDARD.encode(expected));
+    let hex: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+    let error = errors::with(error, "ExpectedDigest", hex);
     errors::with(error, "CalculatedDigest", STANDARD.encode(calculated))
 }
 

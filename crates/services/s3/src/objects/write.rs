@@ -319,7 +319,7 @@ impl Buckets {
         bucket_name: &str,
         key: &str,
         version_id: Option<&str>,
-        event: Option<Event>,
+        (method, event): (&'static str, Option<Event>),
         change: impl Fn(&Bucket, &mut ObjectRow) -> Result<(), ApiError>,
     ) -> Result<Placed, ApiError> {
         for _ in 0..limits::ATTEMPTS {
@@ -328,7 +328,10 @@ impl Buckets {
             let _alone = self.locks.lock(number, key).await;
             let snapshot = self.store.snapshot();
             let unreadable = |why| errors::unreadable(&why);
-            let mut row = self.version_of(&*snapshot, &bucket, key, version_id)?;
+            let mut row = match (find::newest(&*snapshot, number, key)?, version_id) {
+                (Newest::Marker(marker), None) => return Err(is_marker(&bucket, &marker, method)),
+                _ => self.version_of(&*snapshot, &bucket, key, version_id, method)?,
+            };
             change(&bucket, &mut row)?;
             let mut batch = Batch::default();
             bucket.guard(&mut batch);
@@ -367,13 +370,14 @@ impl Buckets {
         Err(errors::operation_aborted())
     }
 
-    /// The version a request is about: an object, not a marker.
+    /// The version a request is about: an object, not a marker. `method` is the request's.
     pub(crate) fn version_of(
         &self,
         snapshot: &dyn Snapshot,
         bucket: &Bucket,
         key: &str,
         version_id: Option<&str>,
+        method: &'static str,
     ) -> Result<ObjectRow, ApiError> {
         let number = bucket.row.number;
         let Some(id) = version_id else {
@@ -387,7 +391,7 @@ impl Buckets {
             };
         };
         match find::version(snapshot, number, key, id)? {
-            Some(row) if row.marker => Err(is_marker(bucket, &row)),
+            Some(row) if row.marker => Err(is_marker(bucket, &row, method)),
             Some(row) => Ok(row),
             None if id != crate::versions::NULL && crate::versions::stamp(number, id).is_none() => {
                 Err(find::invalid_version_id(id))
@@ -494,9 +498,10 @@ impl Deletion<'_> {
 }
 
 /// `MethodNotAllowed`, because the version is a marker.
-pub(crate) fn is_marker(bucket: &Bucket, row: &ObjectRow) -> ApiError {
+pub(crate) fn is_marker(bucket: &Bucket, row: &ObjectRow, method: &'static str) -> ApiError {
     let error =
         errors::other(405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+    let error = errors::with(error, "Method", method);
     let error = errors::with(error, "ResourceType", "DeleteMarker");
     let error = errors::with(error, "x-amz-delete-marker", "true");
     errors::with(error, "x-amz-version-id", find::id_of(bucket, row))

@@ -1,0 +1,10 @@
+//! The operations on objects.
+
+#[macro_use]
+mod tell;
+pub(crate) mod deletes;
+pub(crate) mod describe;
+pub(crate) mod gets;
+pub(crate) mod lists;
+pub(crate) mod marks;
+pub(crate) mod puts;

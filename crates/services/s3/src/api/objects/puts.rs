@@ -1,0 +1,235 @@
+//! `PutObject`, and what a form uploads.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use moln_kernel::{ApiError, Context};
+
+use super::describe::{Description, check_key};
+use crate::{
+    Buckets,
+    access::Asking,
+    acl,
+    bucket::Bucket,
+    content::{
+        checksum::{Algorithm, FULL_OBJECT},
+        cipher::KeyHeaders,
+        claims::Claims,
+        receive::{Plan, Source, receive},
+    },
+    errors, limits,
+    model::{GetBucketLifecycleConfigurationOutput, PutObjectOutput, PutObjectRequest, Tag},
+    notification::Event,
+    objects::{conditions::WriteConditions, write},
+    rules::lifecycle::{self, Seen},
+    tables::{
+        configuration::Kind,
+        object::{ChecksumRow, EncryptionRow, ObjectRow},
+    },
+};
+
+impl Buckets {
+    pub(crate) async fn put(
+        &self,
+        ctx: &Context,
+        mut input: PutObjectRequest,
+    ) -> Result<PutObjectOutput, ApiError> {
+        check_key(&input.key)?;
+        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        let list = Self::list_of(&bucket)?;
+        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
+        if input.write_offset_bytes.is_some() {
+            return Err(ApiError::not_implemented("S3", "appending to objects"));
+        }
+        if input.object_lock_event_hold.is_some() {
+            return Err(ApiError::not_implemented("S3", "event holds"));
+        }
+        let conditions = WriteConditions {
+            if_match: input.if_match.as_deref(),
+            if_none_match: input.if_none_match.as_deref(),
+        };
+        conditions.check()?;
+        let unknown = [
+            &input.checksum_sha512,
+            &input.checksum_md5,
+            &input.checksum_xxhash64,
+            &input.checksum_xxhash3,
+            &input.checksum_xxhash128,
+        ];
+        if unknown.iter().any(|given| given.is_some()) {
+            return Err(ApiError::not_implemented(
+                "S3",
+                "checksums other than CRC32, CRC32C, CRC64NVME, SHA1, SHA256",
+            ));
+        }
+        let body = input.body.take().unwrap_or_default();
+        let mut claims = Claims::read(
+            input.content_md5.as_deref(),
+            input.checksum_algorithm.as_deref(),
+            [
+                input.checksum_crc32.as_deref(),
+                input.checksum_crc32_c.as_deref(),
+                input.checksum_crc64_nvme.as_deref(),
+                input.checksum_sha1.as_deref(),
+                input.checksum_sha256.as_deref(),
+            ],
+            true,
+        )?;
+        claims.length = body.size();
+        let described = Description {
+            headers: vec![
+                ("cache-control", input.cache_control.as_deref()),
+                ("content-disposition", input.content_disposition.as_deref()),
+                ("content-encoding", input.content_encoding.as_deref()),
+                ("content-language", input.content_language.as_deref()),
+                ("content-type", input.content_type.as_deref()),
+                ("expires", input.expires.as_deref()),
+            ],
+            metadata: input.metadata.take(),
+            storage_class: input.storage_class.as_deref(),
+            redirect: input.website_redirect_location.as_deref(),
+            encryption: input.server_side_encryption.as_deref(),
+            kms_key: input.ssekms_key_id.as_deref(),
+            kms_context: input.ssekms_encryption_context.as_deref(),
+            bucket_key: input.bucket_key_enabled,
+            customer: KeyHeaders {
+                algorithm: input.sse_customer_algorithm.as_deref(),
+                key: input.sse_customer_key.as_deref(),
+                md5: input.sse_customer_key_md5.as_deref(),
+                copy: false,
+            },
+            tagging: input.tagging.as_deref(),
+            lock_mode: input.object_lock_mode.as_deref(),
+            lock_until: input.object_lock_retain_until_date,
+            legal_hold: input.object_lock_legal_hold_status.as_deref(),
+            acl: acl::Wish {
+                canned: input.acl.as_deref(),
+                full_control: input.grant_full_control.as_deref(),
+                read: input.grant_read.as_deref(),
+                read_acp: input.grant_read_acp.as_deref(),
+                write: None,
+                write_acp: input.grant_write_acp.as_deref(),
+            },
+        };
+        let described = described.check(ctx, &bucket)?;
+        let stored = Storing {
+            key: &input.key,
+            source: Source::Body(body),
+            claims,
+            most: limits::UPLOAD,
+            conditions,
+            event: Event::CreatedPut,
+            operation: "PutObject",
+        };
+        self.store(ctx, &bucket, described, stored).await
+    }
+
+    /// Takes the bytes in and puts the version on top.
+    pub(crate) async fn store(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        described: super::describe::Described,
+        storing: Storing<'_>,
+    ) -> Result<PutObjectOutput, ApiError> {
+        let cipher = match (&described.customer, &described.encryption) {
+            (Some(key), EncryptionRow::Customer { nonce, .. }) => Some(key.stream(*nonce, 0)),
+            _ => None,
+        };
+        let plan =
+            Plan { claims: storing.claims, algorithm: Algorithm::Crc64Nvme, most: storing.most, cipher };
+        let received = receive(&self.blobs, storing.source, plan).await?;
+        let mut row = described.into_row(ctx, write::origin(ctx, storing.operation));
+        row.size = received.size;
+        row.etag = etag(&row.encryption, &received.md5);
+        let (algorithm, value) = &received.checksum;
+        row.checksum = Some(ChecksumRow {
+            algorithm: algorithm.name().into(),
+            value: STANDARD.encode(value),
+            kind: FULL_OBJECT.into(),
+        });
+        let placed = self
+            .place(
+                ctx,
+                &bucket.name,
+                storing.key,
+                row,
+                Some(&received.bytes),
+                storing.conditions,
+                storing.event,
+                |_| Ok(()),
+            )
+            .await?;
+        let mut output = PutObjectOutput {
+            expiration: expiration(bucket, storing.key, &placed.row)?,
+            e_tag: Some(quoted(&placed.row.etag)),
+            version_id: placed.version_id,
+            ..PutObjectOutput::default()
+        };
+        tell_checksum!(output, placed.row.checksum);
+        tell_encryption!(output, placed.row.encryption);
+        if let EncryptionRow::Kms { context, .. } = placed.row.encryption {
+            output.ssekms_encryption_context = context;
+        }
+        Ok(output)
+    }
+}
+
+/// Bytes on their way to a key.
+pub(crate) struct Storing<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) source: Source,
+    pub(crate) claims: Claims,
+    pub(crate) most: u64,
+    pub(crate) conditions: WriteConditions<'a>,
+    pub(crate) event: Event,
+    pub(crate) operation: &'a str,
+}
+
+/// The tag of a version that came whole: the MD5 of its bytes, except where the bytes are hidden from S3.
+pub(crate) fn etag(encryption: &EncryptionRow, md5: &[u8; 16]) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match encryption {
+        EncryptionRow::Customer { nonce, .. } => {
+            use md5::{Digest, Md5};
+            hex(&Md5::new().chain_update(nonce).chain_update(md5).finalize())
+        }
+        EncryptionRow::Aes256 | EncryptionRow::Kms { .. } => hex(md5),
+    }
+}
+
+/// In quotes, as headers have it.
+pub(crate) fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
+/// `x-amz-expiration`, when a rule of the bucket ends the version.
+pub(crate) fn expiration(bucket: &Bucket, key: &str, row: &ObjectRow) -> Result<Option<String>, ApiError> {
+    let Some(set) = bucket.setting::<GetBucketLifecycleConfigurationOutput>(Kind::Lifecycle)? else {
+        return Ok(None);
+    };
+    let tags: Vec<Tag> =
+        row.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+    let seen = Seen { key, size: row.size, tags: &tags, modified: row.modified() };
+    let rules = set.rules.unwrap_or_default();
+    Ok(lifecycle::expires(&rules, seen).map(|(when, rule)| {
+        let date = moln_wire::time::format(when, moln_wire::schema::TimestampFormat::HttpDate);
+        format!("expiry-date=\"{date}\", rule-id=\"{rule}\"")
+    }))
+}
+
+/// A key of the client's that is needed, and was not sent, or another one.
+pub(crate) fn needs_key(row: &ObjectRow, given: Option<&str>) -> Result<(), ApiError> {
+    match (&row.encryption, given) {
+        (EncryptionRow::Customer { key_md5, .. }, Some(given)) if key_md5 == given => Ok(()),
+        (EncryptionRow::Customer { .. }, Some(_)) => Err(errors::access_denied_because(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.",
+        )),
+        (EncryptionRow::Customer { .. }, None) => Err(errors::invalid_request(
+            "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to \
+             retrieve the object.",
+        )),
+        (_, Some(_)) => {
+            Err(errors::invalid_request("The encryption parameters are not applicable to this object."))
+        }
+        (_, None) => Ok(()),
+    }
+}
