@@ -41,8 +41,11 @@ pub(super) async fn run(options: &Logs) -> Result<ExitCode, Failure> {
     };
     let mut found = tail.find(&options.name).await?;
     if !found && !options.follow {
-        return Err(Failure::new(format!("there is no log group /aws/lambda/{0} and none {0}.", options.name))
-            .next("A function has one once it has run; `-f` waits for it."));
+        return Err(Failure::new(format!(
+            "there is no log group /aws/lambda/{0} and none {0}.",
+            options.name
+        ))
+        .next("A function has one once it has run; `-f` waits for it."));
     }
     loop {
         if found {
@@ -72,7 +75,8 @@ impl Tail<'_> {
     async fn find(&mut self, name: &str) -> Result<bool, Failure> {
         for group in [format!("/aws/lambda/{name}"), name.to_owned()] {
             let input = json!({ "logGroupName": group, "limit": 1 });
-            let (status, answer) = self.server.call("logs", "Logs_20140328.DescribeLogStreams", &input).await?;
+            let (status, answer) =
+                self.server.call("logs", "Logs_20140328.DescribeLogStreams", &input).await?;
             if status.is_success() {
                 self.group = group;
                 return Ok(true);

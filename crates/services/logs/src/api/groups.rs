@@ -2,7 +2,6 @@
 
 use moln_kernel::{ApiError, Context};
 use moln_store::Batch;
-use regex::Regex;
 
 use super::lookup::{group_of_arn, limit, millis};
 use crate::{
@@ -200,9 +199,6 @@ impl LogGroups {
             ));
         }
         let pattern = input.log_group_name_pattern.as_deref();
-        let regex = pattern.map(Regex::new).transpose().map_err(|_| {
-            errors::invalid("The specified log group name pattern is not a regular expression.")
-        })?;
         let class = input.log_group_class.as_deref();
         let tags: Vec<String> = input.log_group_tags.iter().flatten().map(|t| format!("{t:?}")).collect();
         let tags = tags.join(",");
@@ -224,7 +220,7 @@ impl LogGroups {
             })
         };
         let wanted = |group: &Group| {
-            regex.as_ref().is_none_or(|regex| regex.is_match(&group.name))
+            pattern.is_none_or(|pattern| listed(&group.name, pattern))
                 && class.is_none_or(|class| group.meta().row.class == class)
                 && tagged(group)
         };
@@ -254,6 +250,14 @@ fn check_key(key: &str) -> Result<(), ApiError> {
 /// Whether a name contains a text, in whatever case.
 fn contains(name: &str, pattern: &str) -> bool {
     name.to_ascii_lowercase().contains(&pattern.to_ascii_lowercase())
+}
+
+/// Whether a name is what `ListLogGroups` asks for: one of several texts, each somewhere in it, or at its front with `^`.
+fn listed(name: &str, pattern: &str) -> bool {
+    pattern.split('|').any(|one| match one.strip_prefix('^') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name.contains(one),
+    })
 }
 
 /// Whether a group is what a name or ARN says.
