@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     fmt, fs, io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -335,10 +335,7 @@ impl Visit for Unpacking<'_> {
             fs::create_dir_all(parent)?;
         }
         let mode = if executable { 0o755 } else { 0o644 };
-        let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
-        // Whatever the umask of this process is.
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        Ok(Box::new(file))
+        Ok(Box::new(fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?))
     }
 
     fn link(&mut self, path: &str, target: &str) -> io::Result<()> {

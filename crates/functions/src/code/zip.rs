@@ -87,11 +87,13 @@ impl From<ZipError> for BadZip {
 
 impl From<io::Error> for BadZip {
     fn from(error: io::Error) -> Self {
-        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-        match error.kind() {
-            // So the reader reports streams that end early or do not match their checksum.
-            InvalidData | InvalidInput | UnexpectedEof => Self::Invalid(error.to_string()),
-            _ => Self::Io(error),
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof, Unsupported};
+        // So the reader reports streams that end early, do not match their checksum or are of an unknown method.
+        let of_zip = error.get_ref().is_some_and(|inner| inner.is::<ZipError>());
+        if of_zip || matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof | Unsupported) {
+            Self::Invalid(error.to_string())
+        } else {
+            Self::Io(error)
         }
     }
 }
@@ -167,12 +169,16 @@ pub(super) fn walk(zip: impl Read + Seek, visit: &mut dyn Visit) -> Result<Facts
             Kind::Directory => visit.directory(&path)?,
             Kind::File { executable } => {
                 let left = MAX_UNZIPPED - facts.unzipped_bytes;
+                let declared = entry.size();
                 let mut content = entry.with_reader(files.reader_mut(), ZipReadOptions::default())?;
                 let mut to = visit.file(&path, executable)?;
                 let copied = io::copy(&mut content.by_ref().take(left + 1), &mut to)?;
                 to.flush()?;
                 if copied > left {
                     return Err(BadZip::TooLarge);
+                }
+                if copied != declared {
+                    return Err(BadZip::invalid(&path, "shorter than it says"));
                 }
                 facts.unzipped_bytes += copied;
             }
