@@ -118,8 +118,7 @@ impl Lambda {
         }
         let provisioned = target.facts.provisioned_for(&target.version_name());
         let reserved = target.facts.function.reserved;
-        let taken =
-            Slot::take(&target.function, &target.version, reserved, provisioned, limits::CONCURRENCY);
+        let taken = Slot::take(&target.function, &target.version, reserved, provisioned, limits::CONCURRENCY);
         let slot = taken.map_err(|throttled| match throttled {
             Throttled::Reserved => {
                 errors::too_many_requests("ReservedFunctionConcurrentInvocationLimitExceeded")
@@ -192,7 +191,8 @@ mod tests {
 
     #[test]
     fn weights_route_their_part() {
-        let alias = AliasRow { version: "1".into(), weights: [("2".to_owned(), 0.25)].into(), ..AliasRow::default() };
+        let alias =
+            AliasRow { version: "1".into(), weights: [("2".to_owned(), 0.25)].into(), ..AliasRow::default() };
         assert_eq!(route(&alias, 0.0), "2");
         assert_eq!(route(&alias, 0.2499), "2");
         assert_eq!(route(&alias, 0.25), "1");

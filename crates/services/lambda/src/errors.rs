@@ -54,10 +54,13 @@ pub fn payload_too_large(sent: usize, kind: InvocationType) -> ApiError {
         InvocationType::RequestResponse => crate::limits::SYNC_PAYLOAD_BYTES,
         InvocationType::Event => crate::limits::ASYNC_PAYLOAD_BYTES,
     };
-    user(modelled::request_too_large_exception(format!("{sent} byte payload is too large for the {} invocation type (limit {most} bytes)", match kind {
-        InvocationType::RequestResponse => "RequestResponse",
-        InvocationType::Event => "Event",
-    })))
+    user(modelled::request_too_large_exception(format!(
+        "{sent} byte payload is too large for the {} invocation type (limit {most} bytes)",
+        match kind {
+            InvocationType::RequestResponse => "RequestResponse",
+            InvocationType::Event => "Event",
+        }
+    )))
 }
 /// 429: over a concurrency limit; `reason` names it.
 pub fn too_many_requests(reason: &'static str) -> ApiError {
@@ -93,4 +96,17 @@ pub fn access_denied(message: impl Into<String>) -> ApiError {
 /// 400 in the words of constraints, without a modelled shape.
 pub fn validation(message: impl Into<String>) -> ApiError {
     ApiError::sender("ValidationException", message)
+}
+/// 412: the policy's revision id is not the latest; `operation` tells it.
+pub fn stale(operation: &str) -> ApiError {
+    user(modelled::precondition_failed_exception(format!(
+        "The Revision Id provided does not match the latest Revision Id. Call the {operation} API to retrieve the latest \
+         Revision Id"
+    )))
+}
+/// 404: nothing is provisioned there.
+pub fn not_provisioned() -> ApiError {
+    user(modelled::provisioned_concurrency_config_not_found_exception(
+        "No Provisioned Concurrency Config found for this function",
+    ))
 }

@@ -18,22 +18,27 @@ mod destinations;
 pub mod errors;
 pub mod execute;
 pub mod limits;
+pub mod location;
 mod mapping;
 mod names;
+mod ports;
 mod revision;
 mod running;
+mod settling;
 mod state;
 pub mod tables;
 #[cfg(test)]
 mod testing;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use moln_fabric::{Outbox, Timers, Workers};
 use moln_kernel::{
     ApiError, Endpoint, SharedClock, ids,
     pagination::Pagination,
-    ports::{Objects, PublishToTopic, PutEvent, ReceiveFromQueue, RecordMetric, Roles, SendToQueue, WriteLogs},
+    ports::{
+        Objects, PublishToTopic, PutEvent, ReceiveFromQueue, RecordMetric, Roles, SendToQueue, WriteLogs,
+    },
 };
 use moln_store::{Blobs, Store, StoreError};
 
@@ -78,12 +83,16 @@ pub struct Ports {
 
 /// The service.
 pub struct Lambda {
+    /// Itself, for work that goes on in the background.
+    pub(crate) me: Weak<Self>,
     pub(crate) ports: Ports,
     pub(crate) store: Store,
     pub(crate) clock: SharedClock,
     pub(crate) execute: Arc<dyn Execute>,
     pub(crate) registry: state::Registry,
     pub(crate) pages: Pagination,
+    /// Changes of layers, one at a time.
+    pub(crate) layering: tokio::sync::Mutex<()>,
     /// Events that wait for functions.
     pub(crate) events: Arc<asynchronous::Asynchronous>,
     /// Event source mappings.
@@ -115,12 +124,14 @@ impl Lambda {
             Arc::clone(&ports.sources),
             Arc::clone(&ports.endpoint),
         )?;
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             store: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
             execute: Arc::clone(&ports.execute),
             registry,
             pages: Pagination::new(&key),
+            layering: tokio::sync::Mutex::default(),
             events,
             mappings,
             ports,
@@ -139,6 +150,7 @@ impl Lambda {
             Arc::clone(&self.clock),
         );
         self.ports.outbox.register(asynchronous::FunctionTarget::KIND, Arc::new(target));
+        self.settle_all();
     }
 }
 

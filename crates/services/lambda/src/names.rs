@@ -97,7 +97,12 @@ pub(crate) fn bare(account: &AccountId, region: &Region, name: &str) -> Result<A
 mod tests {
     use super::*;
 
-    fn parts<'n>(region: Option<&'n str>, account: Option<&'n str>, name: &'n str, qualifier: Option<&'n str>) -> Parts<'n> {
+    fn parts<'n>(
+        region: Option<&'n str>,
+        account: Option<&'n str>,
+        name: &'n str,
+        qualifier: Option<&'n str>,
+    ) -> Parts<'n> {
         Parts { region, account, name, qualifier }
     }
 
@@ -115,7 +120,10 @@ mod tests {
             (all, parts(region, account, "f", None)),
             ("arn:aws:lambda:eu-west-1:123456789012:function:f:7", parts(region, account, "f", Some("7"))),
             ("arn:aws:lambda:eu-west-1:123456789012:function", parts(region, account, "function", None)),
-            ("arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:f", parts(Some("us-gov-west-1"), account, "f", None)),
+            (
+                "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:f",
+                parts(Some("us-gov-west-1"), account, "f", None),
+            ),
         ] {
             assert_eq!(split(text), expected, "{text}");
         }
@@ -126,7 +134,10 @@ mod tests {
         let (account, region) = (AccountId::from("000000000000"), Region::from("us-east-1"));
         let named = read(&account, &region, "f:1", Some("1")).unwrap();
         assert_eq!(named.qualifier.as_deref(), Some("1"));
-        assert_eq!(read(&account, &region, "f:1", Some("2")).unwrap_err().code, "InvalidParameterValueException");
+        assert_eq!(
+            read(&account, &region, "f:1", Some("2")).unwrap_err().code,
+            "InvalidParameterValueException"
+        );
         let other = "arn:aws:lambda:eu-west-1:000000000000:function:f";
         assert_eq!(read(&account, &region, other, None).unwrap_err().code, "ResourceNotFoundException");
     }

@@ -4,18 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use moln_functions::{FunctionError, Invocation};
 use moln_kernel::{
-    AccountId, ApiError, Context, Endpoint, Lineage, LoopStopped, Principal, RecursiveLoop, Region,
-    RequestId, clock::BoxFuture,
+    AccountId, ApiError, Endpoint, Lineage, LoopStopped, RecursiveLoop, Region, RequestId, clock::BoxFuture,
 };
 
-use crate::{Lambda, core::Resolved, state::Address};
-
-/// Tries after the first of an event that fails, where nothing else is set.
-const ASYNC_RETRIES: u32 = 2;
-/// How old an event may get, where nothing else is set, seconds (6 hours).
-const ASYNC_AGE_SECONDS: u32 = 21_600;
+use crate::state::Address;
 
 /// Which function, and which version or alias of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,63 +123,6 @@ pub(crate) fn is_gone(error: &ApiError) -> bool {
 /// Whether an error says that the function has no room now.
 pub(crate) fn is_throttled(error: &ApiError) -> bool {
     error.status == 429
-}
-
-impl RunFunction for Lambda {
-    fn profile(&self, callee: &Callee) -> Result<Profile, ApiError> {
-        let found = self.found(callee)?;
-        let config = found.invoke_config();
-        Ok(Profile {
-            timeout: Duration::from_secs(u64::from(found.version.row.timeout)),
-            recursion: found.recursion(),
-            off: found.facts.function.reserved == Some(0),
-            dead_letter: found.dead_letter().map(str::to_owned),
-            retries: config.and_then(|config| config.retries).unwrap_or(ASYNC_RETRIES),
-            max_age: Duration::from_secs(u64::from(
-                config.and_then(|config| config.max_age_s).unwrap_or(ASYNC_AGE_SECONDS),
-            )),
-            on_success: config.and_then(|config| config.on_success.clone()),
-            on_failure: config.and_then(|config| config.on_failure.clone()),
-        })
-    }
-
-    fn run(&self, call: Call) -> BoxFuture<'_, Result<Answer, ApiError>> {
-        Box::pin(async move {
-            let found = self.found(&call.callee)?;
-            let (account, region) = (call.callee.account.clone(), call.callee.region.clone());
-            let principal = Principal::Account(account.clone());
-            let mut ctx = Context::internal(account, region, principal, self.endpoint(), self.clock.now());
-            ctx.request_id = call.request_id.clone();
-            ctx.trace.clone_from(&call.trace);
-            ctx.lineage = call.lineage;
-            let invocation = Invocation {
-                request_id: call.request_id,
-                payload: call.payload,
-                client_context: call.client_context,
-                cognito_identity: None,
-                function_arn: found.invoked_arn.clone(),
-                trace: call.trace,
-                lineage: Lineage::default(),
-                tail: false,
-            };
-            let finished = Lambda::run(self, &ctx, &found, invocation).await?;
-            Ok(Answer {
-                payload: finished.payload,
-                error: finished.error.map(FunctionError::header),
-                version: found.version_name(),
-            })
-        })
-    }
-
-    fn endpoint(&self) -> Arc<Endpoint> {
-        Arc::clone(&self.ports.endpoint)
-    }
-}
-
-impl Lambda {
-    fn found(&self, callee: &Callee) -> Result<Resolved, ApiError> {
-        self.resolve(&callee.account, &callee.region, &callee.name, callee.qualifier.as_deref())
-    }
 }
 
 #[cfg(test)]

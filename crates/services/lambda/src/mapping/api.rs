@@ -10,7 +10,7 @@ use super::{
     row::{MappingRow, State},
 };
 use crate::{
-    errors,
+    Lambda, errors,
     model::{
         CreateEventSourceMappingRequest, DeleteEventSourceMappingRequest, EventSourceMappingConfiguration,
         EventSourceMappingMetricsConfig, Filter, FilterCriteria, GetEventSourceMappingRequest,
@@ -306,4 +306,51 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
         return Err(errors::invalid_parameter("Number of tags exceeds resource tag limit.".to_owned()));
     }
     Ok(())
+}
+
+impl Lambda {
+    /// `CreateEventSourceMapping`.
+    pub(crate) async fn create_mapping(
+        &self,
+        ctx: &Context,
+        input: CreateEventSourceMappingRequest,
+    ) -> Result<EventSourceMappingConfiguration, ApiError> {
+        self.mappings.create(ctx, self, input).await
+    }
+
+    /// `GetEventSourceMapping`.
+    pub(crate) fn get_mapping(
+        &self,
+        ctx: &Context,
+        input: &GetEventSourceMappingRequest,
+    ) -> Result<EventSourceMappingConfiguration, ApiError> {
+        self.mappings.get(ctx, input)
+    }
+
+    /// `UpdateEventSourceMapping`.
+    pub(crate) async fn update_mapping(
+        &self,
+        ctx: &Context,
+        input: UpdateEventSourceMappingRequest,
+    ) -> Result<EventSourceMappingConfiguration, ApiError> {
+        self.mappings.update(ctx, self, input).await
+    }
+
+    /// `DeleteEventSourceMapping`.
+    pub(crate) async fn delete_mapping(
+        &self,
+        ctx: &Context,
+        input: &DeleteEventSourceMappingRequest,
+    ) -> Result<EventSourceMappingConfiguration, ApiError> {
+        self.mappings.delete(ctx, input).await
+    }
+
+    /// `ListEventSourceMappings`.
+    pub(crate) fn list_mappings(
+        &self,
+        ctx: &Context,
+        input: &ListEventSourceMappingsRequest,
+    ) -> Result<ListEventSourceMappingsResponse, ApiError> {
+        self.mappings.page(ctx, &self.pages, input)
+    }
 }

@@ -28,6 +28,16 @@ use crate::running::{RunFunction, is_gone, is_throttled};
 
 type Read = Result<Result<Vec<Item>, ApiError>, JoinError>;
 
+type Polling = (JoinHandle<Result<Vec<Item>, ApiError>>, Asked);
+
+/// What a poll asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    max: usize,
+    /// It waits until this moment.
+    until: Timestamp,
+}
+
 /// A batch whose function had no room.
 struct Parked {
     due: Timestamp,
@@ -43,9 +53,8 @@ pub(crate) struct Poller {
     changes: watch::Receiver<Arc<MappingRow>>,
     row: Arc<MappingRow>,
     filter: Filter,
-    /// A poll under way, and how many records it asked for. It has a task of its own, so that whoever stops waiting for
-    /// it takes nothing from the source.
-    polling: Option<(JoinHandle<Result<Vec<Item>, ApiError>>, usize)>,
+    /// A poll under way. It has a task of its own, so that whoever stops waiting for it takes nothing from the source.
+    polling: Option<Polling>,
     buffer: Buffer,
     parked: Vec<Parked>,
     running: JoinSet<(Ran, u32)>,
@@ -162,7 +171,8 @@ impl Poller {
         }
         let wait = self.buffer.due().map_or(LONG_POLL, |due| due.since(now));
         let ask = Ask { max, wait, window: self.window() };
-        self.polling = Some((tokio::spawn(self.source.poll(ask)), max));
+        let asked = Asked { max, until: now.after(wait) };
+        self.polling = Some((tokio::spawn(self.source.poll(ask)), asked));
     }
 
     /// The source, or the function, is not there: it is asked again later.
@@ -176,7 +186,7 @@ impl Poller {
     }
 
     /// What a poll brought.
-    async fn read(&mut self, read: Read, asked: usize) {
+    async fn read(&mut self, read: Read, asked: Asked) {
         let now = self.mappings.clock.now();
         let items = match read {
             Ok(Ok(items)) => items,
@@ -187,7 +197,11 @@ impl Poller {
             }
         };
         self.problems = 0;
-        self.scale(items.len() >= asked, items.is_empty(), now);
+        if items.is_empty() && now < asked.until {
+            // It did not wait: the server is about to stop.
+            self.paused = now.after(PROBLEM_FIRST);
+        }
+        self.scale(items.len() >= asked.max, items.is_empty(), now);
         self.count("PolledEventCount", items.len());
         let (wanted, unwanted): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| self.filter.wants(&item.json, self.source.data()));
@@ -391,14 +405,14 @@ impl Poller {
 
 /// What a poller waits for.
 enum Happened {
-    Read(Read, usize),
+    Read(Read, Asked),
     Ran(Result<(Ran, u32), JoinError>),
     Changed,
 }
 
 /// Waits for whatever happens first. Dropped, it loses nothing.
 async fn happening(
-    polling: &mut Option<(JoinHandle<Result<Vec<Item>, ApiError>>, usize)>,
+    polling: &mut Option<Polling>,
     running: &mut JoinSet<(Ran, u32)>,
     changes: &mut watch::Receiver<Arc<MappingRow>>,
 ) -> Happened {

@@ -14,7 +14,8 @@ use moln_functions::Revision;
 use moln_kernel::{AccountId, Region};
 
 pub(crate) use concurrency::{Account, Slot, Throttled, Usage};
-pub(crate) use registry::{Change, Registry, refused, unreadable};
+pub(crate) use diff::blob;
+pub(crate) use registry::{Registry, provisioned, refused, unreadable};
 
 use crate::tables::{AliasRow, FunctionRow, InvokeConfigRow, PolicyRow, ProvisionedRow, UrlRow, VersionRow};
 
@@ -106,7 +107,8 @@ impl Facts {
         if name == "$LATEST" {
             return self.latest();
         }
-        let number = name.parse::<u64>().ok().filter(|number| *number > 0 && !name.starts_with(['+', '0']))?;
+        let number =
+            name.parse::<u64>().ok().filter(|number| *number > 0 && !name.starts_with(['+', '0']))?;
         self.versions.get(&number)
     }
 }

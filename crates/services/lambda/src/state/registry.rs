@@ -12,7 +12,7 @@ use moln_store::{Batch, CommitError, Scan, Snapshot, Store, StoreError, key::Key
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Account, Address, Facts, Function, Version, diff};
+use super::{Account, Address, Facts, Function, diff};
 use crate::tables::{
     VersionRow, decode,
     keys::{self, ALIASES, FUNCTIONS, INVOKE_CONFIGS, POLICIES, PROVISIONED, URLS, VERSIONS},

@@ -20,6 +20,8 @@ use moln_store::{
     key::{KeyReader, KeyWriter},
 };
 
+use moln_kernel::{AccountId, Region};
+
 use crate::state::Address;
 
 pub(crate) const FUNCTIONS: &str = "lam/f/";
@@ -60,5 +62,18 @@ pub(crate) fn all(prefix: &str) -> KeyRange {
 pub(crate) fn address<'k>(prefix: &str, key: &'k [u8]) -> Result<(Address, KeyReader<'k>), StoreError> {
     let mut parts = KeyReader::new(key, prefix)?;
     let (account, region, name) = (parts.str()?, parts.str()?, parts.str()?);
-    Ok((Address { account: account.as_str().into(), region: region.as_str().into(), name: name.into() }, parts))
+    Ok((
+        Address { account: account.as_str().into(), region: region.as_str().into(), name: name.into() },
+        parts,
+    ))
+}
+
+/// The rows of a function or a layer.
+pub(crate) fn within(prefix: &str, address: &Address) -> KeyRange {
+    KeyRange::prefix(one(prefix, address))
+}
+
+/// The rows of an account in a region.
+pub(crate) fn region(prefix: &str, account: &AccountId, region: &Region) -> KeyRange {
+    KeyRange::prefix(KeyWriter::new(prefix).str(account.as_str()).str(region.as_str()).finish())
 }

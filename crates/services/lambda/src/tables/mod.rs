@@ -14,7 +14,8 @@ pub use function::FunctionRow;
 pub use layer::{LayerRow, LayerVersionRow};
 pub use settings::{CorsRow, InvokeConfigRow, PolicyRow, ProvisionedRow, Statement, UrlRow};
 pub use version::{
-    CodeOrigin, CodeRow, FileSystem, LastUpdate, LayerUse, LoggingRow, State, UpdateRuntimeOn, VersionRow, VpcRow,
+    CodeOrigin, CodeRow, FileSystem, LastUpdate, LayerUse, LoggingRow, State, UpdateRuntimeOn, VersionRow,
+    VpcRow,
 };
 
 use bytes::Bytes;
@@ -37,7 +38,9 @@ pub fn decode<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {
     let corrupt = |why: String| StoreError::Corrupt(format!("a row of Lambda cannot be read: {why}").into());
     match row.split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| corrupt(error.to_string())),
-        Some((version, _)) => Err(corrupt(format!("it has the form {version}, this program knows {VERSION}"))),
+        Some((version, _)) => {
+            Err(corrupt(format!("it has the form {version}, this program knows {VERSION}")))
+        }
         None => Err(corrupt("it is empty".into())),
     }
 }
