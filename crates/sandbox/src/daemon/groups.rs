@@ -354,8 +354,8 @@ fn sweep(group: &Path) {
         }
     }
     for pid in fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
-        if let Ok(pid) = pid.parse() {
-            // It may have ended since.
+        if let Some(pid) = pid.parse().ok().filter(|pid| *pid > 0) {
+            // It may have ended since. Zero stands for a process that has no number here.
             let _ = crate::sys::kill(pid, libc::SIGKILL);
         }
     }

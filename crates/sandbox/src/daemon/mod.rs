@@ -26,7 +26,7 @@ use crate::{
     inside::{self, processes::descendants},
     limits,
     means::{GROUP, Means, Namespaces, USER},
-    messages::{Begin, Failure, Groups, Made, News, Order},
+    messages::{Begin, Failure, Groups, Made, News, Order, Tell},
     sys::{self, Cloned, namespace},
 };
 
@@ -237,7 +237,13 @@ impl Daemon {
             self.hierarchy.restrict(&mut kept.groups, kept.serial, pid, &spec)?;
             let memory_limited = kept.groups.memory.is_some();
             let begin = Begin { spec, memory_limited, user, tmp: tmp.clone() };
-            channel::send(&channel, &begin, &[]).map_err(|why| Failure::system("starting a sandbox", why))?;
+            channel::send(&channel, &begin, &[]).map_err(|why| {
+                // It may have told why it ended.
+                match channel::receive::<Tell>(&channel, &mut Vec::new()) {
+                    Ok(Some((Tell::Broken { why }, _))) => why,
+                    _ => Failure::system("starting a sandbox", why),
+                }
+            })?;
             Ok(Made { groups: kept.groups.clone(), plain, tmp })
         });
         self.kept.insert(id, kept);
@@ -412,12 +418,8 @@ impl Daemon {
 
     /// Ends processes whose supervisor ended without them: they came to this process.
     fn sweep(&self) {
-        let known: Vec<i32> = self
-            .kept
-            .values()
-            .filter(|kept| !kept.dead)
-            .map(|kept| kept.pid.as_raw_nonzero().get())
-            .collect();
+        let known: Vec<i32> =
+            self.every().filter(|kept| !kept.dead).map(|kept| kept.pid.as_raw_nonzero().get()).collect();
         for _ in 0..1_000 {
             let me = std::process::id().cast_signed();
             let orphans: Vec<i32> =

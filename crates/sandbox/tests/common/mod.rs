@@ -1,5 +1,7 @@
 //! What the tests share: launchers with directories of their own, processes whose output is read.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, missing_docs, unsafe_code)] // each test file uses its part
+
+pub mod tiers;
 
 use std::{
     fs::{self, File},
@@ -109,6 +111,10 @@ pub async fn shell(sandbox: &Sandbox, script: &str) -> Running {
 }
 
 impl Running {
+    pub fn new(process: Process, out: OwnedFd, err: OwnedFd) -> Self {
+        Self { process, out, err }
+    }
+
     /// How it ended, and what it wrote to both outputs.
     pub async fn end(mut self) -> (Exit, String, String) {
         let read = |fd: OwnedFd| {
