@@ -3,7 +3,10 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -129,6 +132,30 @@ impl Share<'_> {
         }
         self.bytes = bytes;
         Ok(())
+    }
+}
+
+/// A part of the budget that outlives the request's own future.
+#[derive(Debug)]
+pub(crate) struct OwnedShare {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl OwnedShare {
+    /// Takes so many bytes, or says that they are not there.
+    pub(crate) fn take(budget: &Arc<Budget>, bytes: usize) -> Result<Self, BodyError> {
+        if budget.used.fetch_add(bytes, Relaxed).saturating_add(bytes) > budget.most {
+            budget.used.fetch_sub(bytes, Relaxed);
+            return Err(BodyError::Busy);
+        }
+        Ok(Self { budget: Arc::clone(budget), bytes })
+    }
+}
+
+impl Drop for OwnedShare {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Relaxed);
     }
 }
 

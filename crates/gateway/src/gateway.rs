@@ -1,6 +1,7 @@
 //! A request's way: browser's rules → admin API → service → body → caller → operation → `wire`.
 
 use std::{
+    borrow::Cow,
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -11,16 +12,19 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Body as HttpBody;
 use moln_kernel::{ApiError, Context, Lineage, MovableClock, RequestId, Timestamp};
-use moln_wire::{Protocol, ServiceModel, server as wire};
+use moln_wire::{ByteStream, Protocol, ServiceModel, server as wire};
 
 use crate::{
     admin::Admin,
     body::{Body, BodyError, Budget, Pace, collect, drain},
     browser::{self, Origins, Verdict},
     identity::{Access, Doorkeeper, Identity, endpoint},
+    incoming::{Expected, Telling, chunks, stream},
+    inflate::inflated,
     metrics::Metrics,
-    route::{Lost, Routed, Router},
-    sigv4::{ChunkError, Failure, Now, Presented, decode_all},
+    route::{Addressed, Lost, Routed, Router},
+    shifts::Shifts,
+    sigv4::{Failure, Form, Now, Presented, decode_all, normal, parse_amz_date},
 };
 
 /// How the gateway behaves.
@@ -66,10 +70,11 @@ pub struct Peer {
 /// The front door, without its sockets.
 pub struct Gateway {
     router: Router,
-    doorkeeper: Doorkeeper,
+    pub(crate) doorkeeper: Doorkeeper,
     clock: Arc<dyn MovableClock>,
-    settings: Settings,
-    bodies: Budget,
+    pub(crate) settings: Settings,
+    pub(crate) bodies: Arc<Budget>,
+    shifts: Shifts,
     metrics: Arc<Metrics>,
     admin: Admin,
 }
@@ -91,8 +96,11 @@ impl Gateway {
     ) -> Self {
         let metrics = Arc::new(Metrics::new(router.models()));
         let admin = Admin::new(control, Arc::clone(&metrics), router.models().collect());
-        let bodies = Budget::new(settings.body_memory);
-        Self { router, doorkeeper, clock, settings, bodies, metrics, admin }
+        let bodies = Arc::new(Budget::new(settings.body_memory));
+        let gateway =
+            Self { router, doorkeeper, clock, settings, bodies, shifts: Shifts::default(), metrics, admin };
+        gateway.note_shift();
+        gateway
     }
 
     /// The gateway's numbers.
@@ -100,10 +108,28 @@ impl Gateway {
         &self.metrics
     }
 
+    /// The unmoved clock, and how far the clock is moved, in milliseconds.
+    fn note_shift(&self) {
+        let offset = millis(self.clock.offset());
+        self.shifts.note(self.clock.now().millis().saturating_sub(offset), offset);
+    }
+
+    /// The present moment by which a signature is judged. What was presigned by the system's time expires by that time
+    /// and by every movement of the clock since.
+    pub(crate) fn times(&self, signed: Option<&Presented<'_>>) -> Now {
+        let (clock, offset) = (self.clock.now(), millis(self.clock.offset()));
+        let unmoved = Timestamp(clock.millis().saturating_sub(offset));
+        let presigned = signed.and_then(|claims| claims.timestamp.as_deref()).and_then(parse_amz_date);
+        let expiry = presigned.map_or(clock, |at| {
+            Timestamp(unmoved.millis().saturating_add(self.shifts.since(at.millis(), offset)))
+        });
+        Now { clock, expiry, unmoved }
+    }
+
     /// Answers a request. Never fails and never panics: a panic of a handler becomes that request's 500.
     pub async fn handle<B>(&self, request: Request<B>, peer: &Peer) -> Response<Body>
     where
-        B: HttpBody<Data = Bytes> + Unpin,
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     {
         let started = Instant::now();
         let (mut head, body) = request.into_parts();
@@ -132,7 +158,7 @@ impl Gateway {
 
     async fn caught<B>(&self, head: &Parts, body: B, peer: &Peer, request_id: &RequestId) -> Outcome
     where
-        B: HttpBody<Data = Bytes> + Unpin,
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     {
         let mut work = pin!(self.answer(head, body, peer, request_id));
         let caught = std::future::poll_fn(|cx| {
@@ -162,10 +188,24 @@ impl Gateway {
 
     async fn answer<B>(&self, head: &Parts, body: B, peer: &Peer, request_id: &RequestId) -> Outcome
     where
-        B: HttpBody<Data = Bytes> + Unpin,
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     {
         let authority =
             head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(&peer.local);
+        if head.headers.get_all(header::HOST).iter().nth(1).is_some() {
+            let error = ApiError::sender("InvalidRequest", "A request has one Host header.");
+            return (whole(wire::error_response(Protocol::Query, None, &error, request_id)), None);
+        }
+        if let Some(site) = self.router.site(head, authority) {
+            return (self.visit(site, head, body, (peer, authority, request_id)).await, None);
+        }
+        let claims = Presented::read(&head.uri, &head.headers);
+        let signed = claims.as_ref().ok().and_then(Option::as_ref);
+        let addressed = self.router.service(head, authority, signed);
+        let call = Call { head, claims: &claims, addressed, peer, authority, request_id };
+        if self.router.is_open(addressed.service) {
+            return self.call(call, body).await;
+        }
         let origin = match self.settings.origins.judge(head, authority, peer.access) {
             Verdict::Plain => None,
             Verdict::Allowed(origin) if browser::is_preflight(head) => {
@@ -174,27 +214,19 @@ impl Gateway {
             Verdict::Allowed(origin) => Some(origin),
             Verdict::Foreign(rule) => return (foreign(rule), None),
         };
-        let mut outcome = self.call(head, body, peer, authority, request_id).await;
+        let mut outcome = self.call(call, body).await;
         if let Some(origin) = origin {
             browser::allow(outcome.0.headers_mut(), &origin);
         }
         outcome
     }
 
-    async fn call<B>(
-        &self,
-        head: &Parts,
-        body: B,
-        peer: &Peer,
-        authority: &str,
-        request_id: &RequestId,
-    ) -> Outcome
+    async fn call<B>(&self, call: Call<'_>, body: B) -> Outcome
     where
-        B: HttpBody<Data = Bytes> + Unpin,
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     {
-        let claims = Presented::read(&head.uri, &head.headers);
+        let Call { head, claims, addressed, peer, authority, request_id } = call;
         let signed = claims.as_ref().ok().and_then(Option::as_ref);
-        let addressed = self.router.service(head, authority, signed);
         let model =
             addressed.service.and_then(|number| self.router.get(number)).map(|service| service.model());
         let is_admin = addressed.service.is_none() && Admin::owns(head.uri.path());
@@ -216,7 +248,8 @@ impl Gateway {
             return (self.admin.answer(head, &Bytes::new(), now, detailed).await, None);
         }
         // Strangers get no memory for their bodies.
-        let known = match self.doorkeeper.glance(peer.access, claims.as_ref().map(Option::as_ref)) {
+        let open = self.router.is_open(addressed.service);
+        let known = match self.doorkeeper.glance(peer.access, claims.as_ref().map(Option::as_ref), open) {
             Ok(known) => known,
             Err(failure) => {
                 self.metrics.denied.fetch_add(1, Relaxed);
@@ -225,57 +258,110 @@ impl Gateway {
                 return closing(refuse(protocol, &failure.to_error(protocol, model)));
             }
         };
+        // What was signed is the request as it came; what is routed is what it means.
+        let meant = meant(head, model, addressed.bucket);
         let limit = self.router.body_limit(addressed.service);
+        let raw = self.router.is_raw(addressed.service, &meant);
+        let early = if raw { None } else { self.router.early(&addressed, &meant) };
         let mut share = self.bodies.share();
-        let body = match collect(body, limit, self.settings.pace, &mut share).await {
-            Ok(body) => body,
-            Err(why) => {
-                return closing(refuse(self.router.guess(&addressed, head, &[]), &unreadable(why, limit)));
+        let streams = raw || early.as_ref().is_some_and(|routed| self.router.streams(routed));
+        let mut body = if streams && can_stream(head, signed) {
+            Taken::Coming(body)
+        } else {
+            match collect(body, limit, self.settings.pace, &mut share).await {
+                Ok(body) => Taken::Whole(body),
+                Err(why) => {
+                    return closing(refuse(
+                        self.router.guess(&addressed, head, &[]),
+                        &unreadable(why, limit),
+                    ));
+                }
             }
         };
         let scope = if is_admin { Some("moln") } else { model.map(|model| model.signing_name) };
-        let unmoved = Timestamp(now.millis().saturating_sub(millis(self.clock.offset())));
-        let times = Now { clock: now, unmoved };
-        let identity =
-            match self.doorkeeper.admit(peer.access, signed, known.as_ref(), (head, &body), scope, times) {
-                Ok(identity) => identity,
-                Err(failure) => {
-                    self.metrics.denied.fetch_add(1, Relaxed);
-                    let protocol = self.router.guess(&addressed, head, &body);
-                    return refuse(protocol, &failure.to_error(protocol, model));
-                }
-            };
-        if is_admin {
-            return (self.admin.answer(head, &body, now, true).await, None);
-        }
-        let body = match unchunked(head, body, &identity) {
-            Ok(body) => body,
+        let times = self.times(signed);
+        let there = body.whole();
+        let admitted =
+            self.doorkeeper.admit(peer.access, signed, known.as_ref(), (head, there), scope, times, open);
+        let identity = match admitted {
+            Ok(identity) => identity,
             Err(failure) => {
-                let protocol = self.router.guess(&addressed, head, &[]);
+                self.metrics.denied.fetch_add(1, Relaxed);
+                let protocol = self.router.guess(&addressed, head, there.map_or(&[], |body| body));
+                if let Taken::Coming(body) = body {
+                    unwanted(body, head).await;
+                }
                 return refuse(protocol, &failure.to_error(protocol, model));
             }
         };
-        let Routed { service: number, protocol, operation } =
-            match self.router.operation(&addressed, head, &body, signed) {
-                Ok(routed) => routed,
-                Err(lost) => return (lost_response(lost, request_id), None),
+        if is_admin {
+            let answer = self.admin.answer(head, there.unwrap_or(&Bytes::new()), now, true).await;
+            self.note_shift();
+            return (answer, None);
+        }
+        if let Taken::Whole(bytes) = &mut body {
+            let protocol = || self.router.guess(&addressed, head, &[]);
+            *bytes = match unchunked(head, std::mem::take(bytes), &identity) {
+                Ok(bytes) => bytes,
+                Err(failure) => return refuse(protocol(), &failure.to_error(protocol(), model)),
             };
-        let Some(service) = self.router.get(number) else {
-            return (lost_response(Lost::UnknownOperation, request_id), None);
-        };
+            if !model.is_some_and(|model| model.buckets) {
+                *bytes = match inflated(&head.headers, std::mem::take(bytes), limit) {
+                    Ok(bytes) => bytes,
+                    Err(error) => return refuse(protocol(), &error),
+                };
+            }
+        }
         let context = Context {
             account: identity.account,
             region: self.doorkeeper.region(signed, addressed.region),
             principal: identity.principal,
             caller: identity.caller,
             request_id: request_id.clone(),
-            trace: head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Into::into),
-            lineage: Lineage::default(),
+            trace: trace(head),
+            lineage: lineage(head),
             endpoint: endpoint(peer.scheme, authority),
             source: Some(peer.address.ip()),
             now,
         };
-        let response = wire::serve(Arc::clone(service), context, protocol, operation, head, body).await;
+        let routed = match early {
+            Some(routed) => Ok(routed),
+            None if raw => Ok(Routed {
+                service: addressed.service.unwrap_or(usize::MAX),
+                protocol: Protocol::RestXml,
+                operation: usize::MAX,
+            }),
+            None => self.router.operation(&addressed, &meant, body.whole().map_or(&[], |body| body), signed),
+        };
+        let Routed { service: number, protocol, operation } = match routed {
+            Ok(routed) => routed,
+            Err(lost) => return (lost_response(lost, request_id), None),
+        };
+        let Some(service) = self.router.get(number) else {
+            return (lost_response(Lost::UnknownOperation, request_id), None);
+        };
+        let body = match body {
+            Taken::Whole(bytes) => ByteStream::from(bytes),
+            Taken::Coming(body) => {
+                let telling = Telling { protocol, model };
+                let expected =
+                    Expected { pace: self.settings.pace, chain: identity.chain, telling, limit: None };
+                match stream(body, head, expected, &self.bodies) {
+                    Ok(stream) => stream,
+                    Err(why) => return closing(refuse(protocol, &unreadable(why, limit))),
+                }
+            }
+        };
+        if raw {
+            let hooks = service.hooks();
+            if let Some(answer) = hooks.raw(&context, &meant, body) {
+                let mut response = answer.await;
+                hooks.finish(None, &context, &meant, &mut response);
+                return (response.map(Body::from), None);
+            }
+            return (lost_response(Lost::UnknownOperation, request_id), None);
+        }
+        let response = wire::serve(Arc::clone(service), context, protocol, operation, &meant, body).await;
         (response.map(Body::from), Some((number, operation)))
     }
 
@@ -305,6 +391,78 @@ impl Gateway {
     }
 }
 
+/// A request on its way to its operation.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    head: &'a Parts,
+    claims: &'a Result<Option<Presented<'a>>, Failure>,
+    addressed: Addressed<'a>,
+    peer: &'a Peer,
+    authority: &'a str,
+    request_id: &'a RequestId,
+}
+
+/// A body, as far as it was taken in.
+enum Taken<B> {
+    Whole(Bytes),
+    Coming(B),
+}
+
+impl<B> Taken<B> {
+    fn whole(&self) -> Option<&Bytes> {
+        match self {
+            Self::Whole(bytes) => Some(bytes),
+            Self::Coming(_) => None,
+        }
+    }
+}
+
+/// Whether a signature can be judged before the body is there: the payload's hash is named, or nothing covers it.
+fn can_stream(head: &Parts, signed: Option<&Presented<'_>>) -> bool {
+    head.headers.contains_key("x-amz-content-sha256")
+        || signed.is_none_or(|claims| claims.form == Form::Presigned && claims.service == "s3")
+}
+
+/// Reads on for a moment, unless the client waits to be asked for its body.
+async fn unwanted<B>(body: B, head: &Parts)
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    if !head.headers.contains_key(header::EXPECT) {
+        drain(body, STRANGERS).await;
+    }
+}
+
+/// The head with the path it means: a bucket that the host names stands first in it; dot segments, which no service but S3
+/// has a use for, are resolved as the signature resolved them.
+fn meant<'h>(head: &'h Parts, model: Option<&ServiceModel>, bucket: Option<&str>) -> Cow<'h, Parts> {
+    let path = head.uri.path();
+    let new = match bucket {
+        Some(bucket) => format!("/{bucket}{path}"),
+        None if model.is_some_and(|model| model.buckets) => return Cow::Borrowed(head),
+        None if path.split('/').any(|segment| matches!(segment, "." | "..")) => normal(path).into_owned(),
+        None => return Cow::Borrowed(head),
+    };
+    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut meant = head.clone();
+    if let Ok(uri) = format!("{new}{query}").parse() {
+        meant.uri = uri;
+    }
+    Cow::Owned(meant)
+}
+
+/// `X-Amzn-Trace-Id` as received.
+pub(crate) fn trace(head: &Parts) -> Option<Arc<str>> {
+    head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Into::into)
+}
+
+/// The chain that led to this request: `Lineage=` in its trace header.
+pub(crate) fn lineage(head: &Parts) -> Lineage {
+    let trace = head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok());
+    let part = trace.and_then(|trace| trace.split(';').find_map(|part| part.trim().strip_prefix("Lineage=")));
+    part.and_then(Lineage::decode).unwrap_or_default()
+}
+
 /// Takes an `aws-chunked` body apart; gives every other one back.
 fn unchunked(head: &Parts, body: Bytes, identity: &Identity) -> Result<Bytes, Failure> {
     let streaming =
@@ -314,16 +472,10 @@ fn unchunked(head: &Parts, body: Bytes, identity: &Identity) -> Result<Bytes, Fa
     }
     let expected = head.headers.get("x-amz-decoded-content-length");
     let expected = expected.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
-    decode_all(&body, identity.chain.clone(), expected).map(|(data, _)| data).map_err(|why| match why {
-        ChunkError::Signature => Failure::Mismatch,
-        ChunkError::Malformed(words) => Failure::Chunks(format!("The request's body is malformed: {words}.")),
-        ChunkError::Truncated | ChunkError::Length => Failure::Chunks(
-            "You did not provide the number of bytes specified by the x-amz-decoded-content-length HTTP header.".into(),
-        ),
-    })
+    decode_all(&body, identity.chain.clone(), expected).map(|(data, _)| data).map_err(chunks)
 }
 
-fn unreadable(why: BodyError, limit: usize) -> ApiError {
+pub(crate) fn unreadable(why: BodyError, limit: usize) -> ApiError {
     match why {
         BodyError::TooLarge => ApiError::sender(
             "RequestEntityTooLarge",

@@ -45,32 +45,36 @@ pub struct Doorkeeper {
 
 impl Doorkeeper {
     /// Turns strangers away by the head alone: those who do not sign, or with a key nobody knows, where that is needed.
-    /// Gives the key's secret and owner, when it is known.
+    /// Gives the key's secret and owner, when it is known. `open`: who does not sign is let through, to be judged behind.
     pub fn glance(
         &self,
         access: Access,
         claims: Result<Option<&Presented<'_>>, &Failure>,
+        open: bool,
     ) -> Result<Option<Credential>, Failure> {
         let known = claims.ok().flatten().and_then(|claims| self.verifier.find(&claims.access_key));
         match (access, claims) {
             (Access::Development, _) => Ok(known),
             (Access::Required, Err(failure)) => Err(failure.clone()),
+            (Access::Required, Ok(None)) if open => Ok(None),
             (Access::Required, Ok(None)) => Err(Failure::Missing),
             (Access::Required, Ok(Some(_))) => known.map(Some).ok_or(Failure::UnknownKey),
         }
     }
 
-    /// Lets the request in or not. `known`: what [`Doorkeeper::glance`] gave for the same claims.
+    /// Lets the request in or not. `known`: what [`Doorkeeper::glance`] gave for the same claims. Without a body, the one
+    /// that is still to come is judged at its end.
     pub fn admit(
         &self,
         access: Access,
         claims: Option<&Presented<'_>>,
         known: Option<&Credential>,
-        (head, body): (&Parts, &Bytes),
+        (head, body): (&Parts, Option<&Bytes>),
         service: Option<&str>,
         now: Now,
+        open: bool,
     ) -> Result<Identity, Failure> {
-        if access == Access::Required && known.is_none() {
+        if access == Access::Required && known.is_none() && !(open && claims.is_none()) {
             return Err(Failure::Missing);
         }
         let Some(claims) = claims else {

@@ -17,9 +17,13 @@ pub mod body;
 pub mod browser;
 mod gateway;
 pub mod identity;
+mod incoming;
+mod inflate;
 pub mod metrics;
 pub mod route;
 pub mod server;
+mod shifts;
 pub mod sigv4;
+mod visit;
 
 pub use gateway::{Gateway, Settings};

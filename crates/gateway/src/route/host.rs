@@ -61,6 +61,15 @@ pub fn without_port(authority: &str) -> &str {
     authority.rsplit_once(':').map_or(authority, |(host, _)| host)
 }
 
+/// The bucket of `<bucket>.localhost[:port]` and `<bucket>.localhost.localstack.cloud[:port]`, for requests that are known
+/// to be S3's.
+pub(super) fn bucket(authority: &str) -> Option<&str> {
+    let host = without_port(authority);
+    let before =
+        [".localhost.localstack.cloud", ".localhost"].iter().find_map(|suffix| host.strip_suffix(suffix))?;
+    (!before.is_empty() && before != "s3").then_some(before)
+}
+
 /// Whether a label has the form of a region: two letters, words, a number (`us-gov-west-1`).
 fn is_region(label: &str) -> bool {
     let mut words = label.split('-');

@@ -13,11 +13,12 @@ use std::{collections::HashMap, sync::Arc};
 use http::{Method, request::Parts};
 use moln_kernel::ApiError;
 use moln_wire::{
-    Protocol, Service, ServiceModel,
-    server::{match_route, operation_index},
+    Operation, Protocol, Service, ServiceModel,
+    server::{match_bucket_route, match_route, operation_index},
+    site::Site,
 };
 
-use crate::sigv4::Presented;
+use crate::sigv4::{Presented, percent_decode};
 pub use host::{HostName, without_port};
 
 /// Default limit of a request's body: every AWS service without streaming stays under it (Lambda's 6 MB, `DynamoDB`'s
@@ -30,12 +31,21 @@ pub struct Registration {
     aliases: &'static [&'static str],
     claims: fn(&Parts) -> bool,
     body_limit: usize,
+    open: bool,
+    raw: fn(&Parts) -> bool,
 }
 
 impl Registration {
     /// A service that is found by its model alone.
     pub fn new(service: Arc<dyn Service>) -> Self {
-        Self { service, aliases: &[], claims: |_| false, body_limit: DEFAULT_BODY_LIMIT }
+        Self {
+            service,
+            aliases: &[],
+            claims: |_| false,
+            body_limit: DEFAULT_BODY_LIMIT,
+            open: false,
+            raw: |_| false,
+        }
     }
     /// Further names it has in hosts (`queue` for SQS).
     pub fn aliases(mut self, names: &'static [&'static str]) -> Self {
@@ -45,6 +55,18 @@ impl Registration {
     /// Tells requests that are its own by their path, when nothing else names a service.
     pub fn claims(mut self, claims: fn(&Parts) -> bool) -> Self {
         self.claims = claims;
+        self
+    }
+    /// The service judges by itself who may come in without a signature, and which pages may call (S3: policies, CORS).
+    /// A signature that is there is verified all the same.
+    pub fn open(mut self) -> Self {
+        self.open = true;
+        self
+    }
+    /// Tells requests that are no modelled operation and that the service answers by itself
+    /// ([`moln_wire::Hooks::raw`]); their bodies stream.
+    pub fn raw(mut self, raw: fn(&Parts) -> bool) -> Self {
+        self.raw = raw;
         self
     }
     /// The longest body in bytes; a longer one is refused with 413 before it is read.
@@ -59,6 +81,7 @@ pub struct Router {
     services: Vec<Registration>,
     by_target: HashMap<&'static str, usize>,
     hosts: Vec<(String, usize)>,
+    sites: Vec<Arc<dyn Site>>,
 }
 
 /// What the head of a request tells.
@@ -68,6 +91,8 @@ pub struct Addressed<'a> {
     pub service: Option<usize>,
     /// The region of the host, when it names one.
     pub region: Option<&'a str>,
+    /// The bucket, when the host names one.
+    pub bucket: Option<&'a str>,
     /// How the operation is named.
     mark: Mark<'a>,
 }
@@ -121,7 +146,28 @@ impl Router {
             }
         }
         hosts.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        Self { services, by_target, hosts }
+        Self { services, by_target, hosts, sites: Vec::new() }
+    }
+
+    /// Sites are asked first, in this order, for every request.
+    pub fn sites(mut self, sites: Vec<Arc<dyn Site>>) -> Self {
+        self.sites = sites;
+        self
+    }
+
+    /// The site a request is for.
+    pub fn site(&self, head: &Parts, authority: &str) -> Option<&Arc<dyn Site>> {
+        self.sites.iter().find(|site| site.owns(head, authority))
+    }
+
+    /// Whether the service judges by itself who may come in unsigned, and which pages may call.
+    pub fn is_open(&self, service: Option<usize>) -> bool {
+        service.and_then(|number| self.services.get(number)).is_some_and(|entry| entry.open)
+    }
+
+    /// Whether the service answers this request by itself, without an operation.
+    pub fn is_raw(&self, service: Option<usize>, head: &Parts) -> bool {
+        service.and_then(|number| self.services.get(number)).is_some_and(|entry| (entry.raw)(head))
     }
 
     /// The services' models, in the order of their numbers.
@@ -153,13 +199,13 @@ impl Router {
         if let Some(target) = head.headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
             let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
             let service = self.by_target.get(prefix).copied();
-            return Addressed { service, region, mark: Mark::Target(operation) };
+            return Addressed { service, region, bucket: None, mark: Mark::Target(operation) };
         }
         if head.headers.get("smithy-protocol").is_some_and(|value| value == "rpc-v2-cbor")
             && let Some((name, operation)) = rpc_path(head.uri.path())
         {
             let service = self.by_target.get(name).copied();
-            return Addressed { service, region, mark: Mark::Cbor(operation) };
+            return Addressed { service, region, bucket: None, mark: Mark::Cbor(operation) };
         }
         let scope = signed.and_then(|claims| self.by_scope(&claims.service, host.service));
         // A signed request for a service that is not here must not fall to the one whose path it resembles.
@@ -167,7 +213,15 @@ impl Router {
             Some(_) => scope.or(host.service),
             None => host.service.or_else(|| self.services.iter().position(|entry| (entry.claims)(head))),
         };
-        Addressed { service, region, mark: Mark::Elsewhere }
+        let buckets = service.and_then(|number| self.model(number)).is_some_and(|model| model.buckets);
+        let bucket = if !buckets {
+            None
+        } else if host.service.is_some() {
+            host.prefix
+        } else {
+            host::bucket(authority)
+        };
+        Addressed { service, region, bucket, mark: Mark::Elsewhere }
     }
 
     /// The protocol a request seems to speak, for errors before its operation is known.
@@ -186,7 +240,8 @@ impl Router {
                 let rest = |p: &&Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
                 let by_route = model.and_then(|model| model.protocols.iter().find(rest));
                 let declared = head.headers.contains_key(http::header::CONTENT_TYPE);
-                if has_action || (declared && action::is_form(&head.headers)) {
+                let query = model.is_none_or(|model| model.protocols.contains(&Protocol::Query));
+                if query && (has_action || (declared && action::is_form(&head.headers))) {
                     Protocol::Query
                 } else {
                     by_route.copied().unwrap_or(Protocol::Query)
@@ -201,6 +256,20 @@ impl Router {
             self.services.get(*number).is_some_and(|s| s.service.model().signing_name == scope)
         };
         host.filter(has).or_else(|| (0..self.services.len()).find(has))
+    }
+
+    /// Whether the operation takes its body as a stream.
+    pub fn streams(&self, routed: &Routed) -> bool {
+        let model = self.model(routed.service);
+        model.and_then(|model| model.operations.get(routed.operation)).is_some_and(Operation::streams_in)
+    }
+
+    /// The operation where it does not stand in the body: of services that speak REST alone.
+    pub fn early(&self, addressed: &Addressed<'_>, head: &Parts) -> Option<Routed> {
+        let rest = |p: &Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
+        let service = addressed.service.filter(|_| matches!(addressed.mark, Mark::Elsewhere))?;
+        let only_rest = self.model(service).is_some_and(|model| model.protocols.iter().all(rest));
+        only_rest.then(|| self.by_route(service, head).ok()).flatten()
     }
 
     /// The operation, once the body is there.
@@ -292,9 +361,16 @@ impl Router {
         let Some(model) = self.model(service) else { return Err(Lost::UnknownOperation) };
         let rest = |p: &&Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
         let Some(protocol) = model.protocols.iter().find(rest) else { return Err(Lost::UnknownOperation) };
-        let Some((operation, _)) =
-            match_route(model, head.method.as_str(), head.uri.path(), head.uri.query())
-        else {
+        let (method, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query());
+        let found = if model.buckets {
+            match_bucket_route(model, method, path, query, &head.headers)
+        } else {
+            match_route(model, method, path, query).map(|(operation, _)| operation)
+        };
+        let Some(operation) = found else {
+            if model.buckets {
+                return Err(Lost::Error(*protocol, Some(model), nothing_there(head)));
+            }
             let error = ApiError::sender("UnknownOperationException", "").with_status(404);
             return Err(Lost::Error(*protocol, Some(model), error));
         };
@@ -319,6 +395,20 @@ impl Router {
     fn speaks(&self, service: usize, protocol: Protocol) -> bool {
         self.model(service).is_some_and(|model| model.protocols.contains(&protocol))
     }
+}
+
+/// S3's answer to methods it does not know at a place.
+fn nothing_there(head: &Parts) -> ApiError {
+    if std::str::from_utf8(&percent_decode(head.uri.path().as_bytes(), false)).is_ok() {
+        let words = "The specified method is not allowed against this resource.";
+        let mut error = ApiError::sender("MethodNotAllowed", words).with_status(405);
+        error.members.push(("Method", head.method.as_str().to_owned()));
+        let is_object =
+            head.uri.path().trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
+        error.members.push(("ResourceType", if is_object { "OBJECT" } else { "BUCKET" }.to_owned()));
+        return error;
+    }
+    ApiError::sender("InvalidURI", "Couldn't parse the specified URI.")
 }
 
 fn unknown_operation(protocol: Protocol, operation: &str) -> ApiError {

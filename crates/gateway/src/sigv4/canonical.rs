@@ -91,7 +91,7 @@ fn collapse(out: &mut String, text: &str) {
 }
 
 /// Removes empty, `.` and `..` segments (RFC 3986, 5.2.4).
-fn normal(path: &str) -> Cow<'_, str> {
+pub(crate) fn normal(path: &str) -> Cow<'_, str> {
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     let mut segments = path.split('/').skip(1).peekable();
     let mut plain = true;

@@ -16,8 +16,10 @@ mod presented;
 mod signer;
 mod verify;
 
+pub(crate) use canonical::normal;
 pub use chunked::{ChunkChain, ChunkDecoder, ChunkError, decode_all};
 pub use date::{amz_date, parse_amz_date};
+pub(crate) use encode::hex as hex_digest;
 pub use encode::{percent_decode, percent_encode};
 pub use failure::Failure;
 pub use presented::{Form, Presented, query_pairs};

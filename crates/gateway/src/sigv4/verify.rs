@@ -32,11 +32,13 @@ pub struct Verified {
     pub chain: Option<ChunkChain>,
 }
 
-/// The present moment, twice.
+/// The present moment, as it looks from several sides.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// By the clock: what expires, expires by it.
+    /// By the clock.
     pub clock: Timestamp,
+    /// By which a presigned request expires: the unmoved clock, and every movement since it was signed.
+    pub expiry: Timestamp,
     /// By the clock as it would be had nobody moved it: what the dates of clients, who go by the system's time, are
     /// compared with. Moving the clock must not lock everyone out.
     pub unmoved: Timestamp,
@@ -60,13 +62,13 @@ impl Verifier {
     }
 
     /// Verifies the claims against the whole request. The body of a chunked upload is verified by its decoder, with the
-    /// chain that is returned. `service`: the signing name of the service that will answer; `None` skips that check.
+    /// chain that is returned; so is one that is still to come (`None`), whose hash must be checked at its end. `service`: the signing name of the service that will answer; `None` skips that check.
     pub fn verify(
         &self,
         claims: &Presented<'_>,
         credential: &Credential,
         head: &Parts,
-        body: &Bytes,
+        body: Option<&Bytes>,
         service: Option<&str>,
         now: Now,
     ) -> Result<Verified, Failure> {
@@ -128,7 +130,7 @@ impl Verifier {
                 "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".into(),
             ));
         };
-        let (expiry, now) = (now.clock.seconds(), now.unmoved);
+        let (expiry, now) = (now.expiry.seconds(), now.unmoved);
         let (now_s, at_s) = (now.seconds(), at.seconds());
         if at_s > now_s + MAX_SKEW_SECONDS {
             return Err(Failure::Skew(format!(
@@ -235,9 +237,9 @@ fn headers_are_signed(claims: &Presented<'_>, headers: &HeaderMap) -> Result<(),
 fn payload<'a>(
     claims: &Presented<'_>,
     headers: &'a HeaderMap,
-    body: &Bytes,
+    body: Option<&Bytes>,
 ) -> Result<Cow<'a, str>, Failure> {
-    let hash = || {
+    let hash = |body: &Bytes| {
         if body.is_empty() {
             Cow::Borrowed(EMPTY_SHA256)
         } else {
@@ -247,7 +249,8 @@ fn payload<'a>(
     match headers.get("x-amz-content-sha256").map(http::HeaderValue::to_str) {
         Some(Ok(named)) if named == UNSIGNED_PAYLOAD || named.starts_with("STREAMING-") => Ok(named.into()),
         Some(Ok(claimed)) => {
-            let actual = hash();
+            let Some(body) = body else { return Ok(claimed.into()) };
+            let actual = hash(body);
             if claimed.eq_ignore_ascii_case(&actual) {
                 Ok(claimed.into())
             } else {
@@ -256,7 +259,7 @@ fn payload<'a>(
         }
         Some(Err(_)) => Err(Failure::ContentMismatch),
         None if claims.form == Form::Presigned && claims.service == "s3" => Ok(UNSIGNED_PAYLOAD.into()),
-        None => Ok(hash()),
+        None => body.map(hash).ok_or(Failure::ContentMismatch),
     }
 }
 
