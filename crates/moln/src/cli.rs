@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Fill an empty data directory from a backup.
     Restore(Restore),
+    /// Print what a function, or a log group, has logged.
+    Logs(Logs),
     /// Ask a running server how it is.
     Health(Health),
 }
@@ -235,6 +237,24 @@ pub(crate) struct Restore {
     /// The data directory to fill: missing or empty [default: as for serve]
     #[arg(long, env = "MOLN_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// Options of `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// A function's name, or a log group's
+    pub(crate) name: String,
+    /// Go on printing as lines come in, until interrupted
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How far back to begin: 90s, 15m, 1h30m, 2d
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub(crate) since: String,
+    /// Only lines that match a filter pattern: ERROR, '?WARN ?ERROR', '{ $.level = "error" }'
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) filter: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 /// Options of `health`.

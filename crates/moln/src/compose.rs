@@ -39,6 +39,7 @@ pub(crate) struct Moln {
     store: Store,
     workers: Workers,
     queues: Arc<Queues>,
+    logs: Arc<LogGroups>,
 }
 
 /// Opens the store of a data directory.
@@ -97,7 +98,7 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
         .aliases(&["queue"])
         .claims(is_queue_path);
 
-    let logs = Registration::new(Arc::new(moln_logs::model::Api(logs)));
+    let logs_api = Registration::new(Arc::new(moln_logs::model::Api(Arc::clone(&logs))));
 
     let iam = Iam::open(store.clone(), Arc::clone(&clock)).map_err(bad)?;
     let sessions = Sessions::new(store.clone(), Arc::clone(&clock), iam.clone());
@@ -120,14 +121,15 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(vec![sqs, logs, iam, sts]), doorkeeper, movable, settings, Arc::new(operator));
-    Ok(Moln { gateway: Arc::new(gateway), store, workers, queues })
+    let gateway = Gateway::new(Router::new(vec![sqs, logs_api, iam, sts]), doorkeeper, movable, settings, Arc::new(operator));
+    Ok(Moln { gateway: Arc::new(gateway), store, workers, queues, logs })
 }
 
 impl Moln {
     /// The server is about to end: those who wait are answered now.
     pub(crate) fn stopping(&self) {
         self.queues.close();
+        self.logs.close();
     }
 
     /// Ends background work, waits until everything is on disk, and closes the store.
