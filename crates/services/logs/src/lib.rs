@@ -66,6 +66,12 @@ impl LogGroups {
         outbox.register(live::subscription::KIND, Arc::new(target));
     }
 
+    /// The server stops: live tails and queries end.
+    pub fn close(&self) {
+        self.core.tails.close();
+        self.core.queries.cancel_all();
+    }
+
     /// Starts the background: writing of lines, retention. Must be called within a tokio runtime.
     pub fn start(&self, workers: &Workers) {
         let core = Arc::clone(&self.core);

@@ -58,6 +58,9 @@ const SOURCES: &[&str] = &[
     "workmail",
 ];
 
+/// Rows by name.
+type Rows = Vec<(String, Kept)>;
+
 fn conflict(message: &str) -> ApiError {
     ApiError::sender("ConflictException", message)
 }
@@ -161,7 +164,7 @@ impl LogGroups {
         keep: impl Fn(&str, &Kept) -> bool,
         token: Option<&str>,
         most: Option<i32>,
-    ) -> Result<(Vec<(String, Kept)>, Option<String>), ApiError> {
+    ) -> Result<(Rows, Option<String>), ApiError> {
         let scope = [kind, ctx.account.as_str(), ctx.region.as_str(), asked];
         let after = self.text_cursor(&scope, token)?;
         let mut rows = self.core.all_kept(ctx, kind, "")?;

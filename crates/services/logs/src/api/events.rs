@@ -12,7 +12,10 @@ use crate::{
     limits::{
         BATCH_BYTES, BATCH_EVENTS, BATCH_SPAN_MS, EVENT_OVERHEAD, FUTURE_MS, PAGE_BYTES, PAGE_EVENTS, PAST_MS,
     },
-    live::ingest::{self, Effects, Incoming},
+    live::{
+        Core, Group,
+        ingest::{self, Effects, Incoming},
+    },
     model::{
         GetLogEventsRequest, GetLogEventsResponse, InputLogEvent, OutputLogEvent, PutLogEventsRequest,
         PutLogEventsResponse, RejectedLogEventsInfo,
@@ -114,13 +117,13 @@ impl LogGroups {
 
     async fn write_events(
         &self,
-        group: &Arc<crate::live::Group>,
+        group: &Arc<Group>,
         name: &Arc<str>,
         now: u64,
         events: &[(u64, Bytes)],
     ) -> Result<u64, ApiError> {
         let unread = |why: StoreError| errors::unread(&why);
-        let found = self.core.stream(&*self.core.store.snapshot(), group.id, name).map_err(unread)?;
+        let found = Core::stream(&*self.core.store.snapshot(), group.id, name).map_err(unread)?;
         let (row, version) = found.ok_or_else(errors::no_stream)?;
         if events.is_empty() {
             return Ok(row.id);

@@ -148,15 +148,14 @@ fn search(
         if !matches {
             continue;
         }
-        let name = match names.get(&event.stream) {
-            Some(name) => Arc::clone(name),
-            None => {
-                let found = core.stream_name(&*core.store.snapshot(), group, event.stream)?;
-                // Deleted since the search began.
-                let Some(name) = found else { continue };
-                names.insert(event.stream, Arc::clone(&name));
-                name
-            }
+        let name = if let Some(name) = names.get(&event.stream) {
+            Arc::clone(name)
+        } else {
+            let found = Core::stream_name(&*core.store.snapshot(), group, event.stream)?;
+            // Deleted since the search began.
+            let Some(name) = found else { continue };
+            names.insert(event.stream, Arc::clone(&name));
+            name
         };
         bytes += event.size();
         events.push((event, name));

@@ -6,7 +6,7 @@ use moln_kernel::{ApiError, Arn, Context};
 
 use crate::{
     LogGroups, errors,
-    live::Group,
+    live::{Core, Group},
     tables::{StreamRow, kept::Kept},
 };
 
@@ -57,7 +57,7 @@ impl LogGroups {
 
     /// A stream's row.
     pub(crate) fn stream(&self, group: &Group, name: &str) -> Result<StreamRow, ApiError> {
-        let found = self.core.stream(&*self.core.store.snapshot(), group.id, name);
+        let found = Core::stream(&*self.core.store.snapshot(), group.id, name);
         Ok(found.map_err(|why| errors::unread(&why))?.ok_or_else(errors::no_stream)?.0)
     }
 

@@ -18,7 +18,42 @@ mod validation;
 
 use moln_kernel::{ApiError, Context};
 
-use crate::{LogGroups, model::*};
+use crate::{
+    LogGroups,
+    model::{
+        AssociateKmsKeyRequest, CreateDeliveryRequest, CreateDeliveryResponse, CreateLogGroupRequest,
+        CreateLogStreamRequest, DeleteDeliveryDestinationPolicyRequest, DeleteDeliveryDestinationRequest,
+        DeleteDeliveryRequest, DeleteDeliverySourceRequest, DeleteDestinationRequest, DeleteLogGroupRequest,
+        DeleteLogStreamRequest, DeleteMetricFilterRequest, DeleteQueryDefinitionRequest,
+        DeleteQueryDefinitionResponse, DeleteResourcePolicyRequest, DeleteRetentionPolicyRequest,
+        DeleteSubscriptionFilterRequest, DescribeDeliveriesRequest, DescribeDeliveriesResponse,
+        DescribeDeliveryDestinationsRequest, DescribeDeliveryDestinationsResponse,
+        DescribeDeliverySourcesRequest, DescribeDeliverySourcesResponse, DescribeDestinationsRequest,
+        DescribeDestinationsResponse, DescribeLogGroupsRequest, DescribeLogGroupsResponse,
+        DescribeLogStreamsRequest, DescribeLogStreamsResponse, DescribeMetricFiltersRequest,
+        DescribeMetricFiltersResponse, DescribeQueriesRequest, DescribeQueriesResponse,
+        DescribeQueryDefinitionsRequest, DescribeQueryDefinitionsResponse, DescribeResourcePoliciesRequest,
+        DescribeResourcePoliciesResponse, DescribeSubscriptionFiltersRequest,
+        DescribeSubscriptionFiltersResponse, DisassociateKmsKeyRequest, FilterLogEventsRequest,
+        FilterLogEventsResponse, GetDeliveryDestinationPolicyRequest, GetDeliveryDestinationPolicyResponse,
+        GetDeliveryDestinationRequest, GetDeliveryDestinationResponse, GetDeliveryRequest,
+        GetDeliveryResponse, GetDeliverySourceRequest, GetDeliverySourceResponse, GetLogEventsRequest,
+        GetLogEventsResponse, GetLogGroupFieldsRequest, GetLogGroupFieldsResponse, GetLogRecordRequest,
+        GetLogRecordResponse, GetQueryResultsRequest, GetQueryResultsResponse, ListLogGroupsForQueryRequest,
+        ListLogGroupsForQueryResponse, ListLogGroupsRequest, ListLogGroupsResponse,
+        ListTagsForResourceRequest, ListTagsForResourceResponse, ListTagsLogGroupRequest,
+        ListTagsLogGroupResponse, Logs, PutDeliveryDestinationPolicyRequest,
+        PutDeliveryDestinationPolicyResponse, PutDeliveryDestinationRequest, PutDeliveryDestinationResponse,
+        PutDeliverySourceRequest, PutDeliverySourceResponse, PutDestinationPolicyRequest,
+        PutDestinationRequest, PutDestinationResponse, PutLogEventsRequest, PutLogEventsResponse,
+        PutLogGroupDeletionProtectionRequest, PutMetricFilterRequest, PutQueryDefinitionRequest,
+        PutQueryDefinitionResponse, PutResourcePolicyRequest, PutResourcePolicyResponse,
+        PutRetentionPolicyRequest, PutSubscriptionFilterRequest, StartLiveTailRequest, StartLiveTailResponse,
+        StartQueryRequest, StartQueryResponse, StopQueryRequest, StopQueryResponse, TagLogGroupRequest,
+        TagResourceRequest, TestMetricFilterRequest, TestMetricFilterResponse, UntagLogGroupRequest,
+        UntagResourceRequest, UpdateDeliveryConfigurationRequest, UpdateDeliveryConfigurationResponse,
+    },
+};
 
 impl Logs for LogGroups {
     async fn associate_kms_key(&self, ctx: &Context, input: AssociateKmsKeyRequest) -> Result<(), ApiError> {
@@ -150,7 +185,7 @@ impl Logs for LogGroups {
         ctx: &Context,
         input: DescribeLogStreamsRequest,
     ) -> Result<DescribeLogStreamsResponse, ApiError> {
-        self.describe_streams(ctx, input).await
+        self.describe_streams(ctx, &input)
     }
     async fn describe_metric_filters(
         &self,
@@ -384,7 +419,7 @@ impl Logs for LogGroups {
         ctx: &Context,
         input: StopQueryRequest,
     ) -> Result<StopQueryResponse, ApiError> {
-        self.end_query(ctx, &input.query_id).await
+        self.end_query(ctx, &input.query_id)
     }
     async fn tag_log_group(&self, ctx: &Context, input: TagLogGroupRequest) -> Result<(), ApiError> {
         self.tag_group(ctx, input).await

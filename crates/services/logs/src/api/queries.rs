@@ -190,7 +190,7 @@ impl LogGroups {
             match outcome {
                 Ok(outcome) => {
                     if let Err(why) = &outcome {
-                        tracing::debug!(?why, "a query did not finish");
+                        tracing::warn!(error = %why, "a query did not finish");
                     }
                     ran.finish(outcome);
                 }
@@ -290,7 +290,7 @@ impl LogGroups {
         let read = move || {
             let snapshot = core.store.snapshot();
             let figures: Figures = crate::read::of_stream(&*snapshot, id, stream)?;
-            let name = core.stream_name(&*snapshot, id, stream)?;
+            let name = Core::stream_name(&*snapshot, id, stream)?;
             let end = Position { time: time.saturating_add(1), ..Position::default() };
             let mut reader =
                 StreamReader::new(&core.store, (id, stream), &figures, (at, end), Direction::Forward);
@@ -304,7 +304,7 @@ impl LogGroups {
         Ok(GetLogRecordResponse { log_record: Some(record) })
     }
 
-    pub(crate) async fn end_query(&self, ctx: &Context, id: &str) -> Result<StopQueryResponse, ApiError> {
+    pub(crate) fn end_query(&self, ctx: &Context, id: &str) -> Result<StopQueryResponse, ApiError> {
         self.query(ctx, id)?;
         let running = self.core.queries.get(id).filter(|running| running.outcome().is_none());
         let Some(running) = running else {

@@ -9,7 +9,7 @@ use super::lookup::{limit, millis};
 use crate::{
     LogGroups, errors,
     limits::DESCRIBE_ROWS,
-    live::Group,
+    live::{Core, Group},
     model::{
         CreateLogStreamRequest, DeleteLogStreamRequest, DescribeLogStreamsRequest,
         DescribeLogStreamsResponse, LogStream,
@@ -79,29 +79,29 @@ impl LogGroups {
         ))
     }
 
-    pub(crate) async fn describe_streams(
+    pub(crate) fn describe_streams(
         &self,
         ctx: &Context,
-        input: DescribeLogStreamsRequest,
+        input: &DescribeLogStreamsRequest,
     ) -> Result<DescribeLogStreamsResponse, ApiError> {
         let group =
             self.one_group(ctx, input.log_group_name.as_deref(), input.log_group_identifier.as_deref())?;
         let by_time = input.order_by.as_deref() == Some("LastEventTime");
-        let prefix = input.log_stream_name_prefix.unwrap_or_default();
+        let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
         if by_time && !prefix.is_empty() {
             return Err(errors::invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
         }
         let down = input.descending.unwrap_or_default();
         let id = group.id.to_string();
         let order = format!("{by_time}{down}");
-        let scope = ["DescribeLogStreams", &id, &prefix, &order];
+        let scope = ["DescribeLogStreams", &id, prefix, &order];
         let after = self.cursor(&scope, input.next_token.as_deref())?;
         let most = limit(input.limit, DESCRIBE_ROWS);
         let snapshot = self.core.store.snapshot();
         let found = if by_time {
-            self.streams_by_time(&*snapshot, &group, after.as_deref(), down, most)
+            streams_by_time(&*snapshot, &group, after.as_deref(), down, most)
         } else {
-            streams_by_name(&*snapshot, &group, &prefix, after.as_deref(), down, most)
+            streams_by_name(&*snapshot, &group, prefix, after.as_deref(), down, most)
         };
         let (found, next) = found.map_err(|why| errors::unread(&why))?;
         let describe = |(name, row, figures): &(String, StreamRow, Figures)| {
@@ -113,52 +113,51 @@ impl LogGroups {
             next_token: next.map(|cursor| self.core.pagination.seal(&scope, &cursor)),
         })
     }
-
-    /// A page in order of the last event; the cursor is that time and the stream's number.
-    fn streams_by_time(
-        &self,
-        snapshot: &dyn Snapshot,
-        group: &Group,
-        after: Option<&[u8]>,
-        down: bool,
-        most: usize,
-    ) -> Result<Found, StoreError> {
-        let all = read::of_group(snapshot, group.id)?;
-        let mut order: BTreeMap<(u64, u64), Figures> =
-            all.into_iter().map(|(stream, figures)| ((figures.last.unwrap_or(0), stream), figures)).collect();
-        let after = after.and_then(|after| Some((keys::number(after, 0)?, keys::number(after, 8)?)));
-        if let Some(after) = after {
-            let behind = order.split_off(&after);
-            if down {
-                // What comes before it is left.
-            } else {
-                order = behind;
-                order.remove(&after);
-            }
-        }
-        let mut rows: Vec<_> = if down {
-            order.into_iter().rev().take(most + 1).collect()
-        } else {
-            order.into_iter().take(most + 1).collect()
-        };
-        let more = rows.len() > most;
-        rows.truncate(most);
-        let cursor = rows.last().filter(|_| more).map(|((last, stream), _)| {
-            let mut cursor = last.to_be_bytes().to_vec();
-            cursor.extend_from_slice(&stream.to_be_bytes());
-            cursor
-        });
-        let mut found = Vec::with_capacity(rows.len());
-        for ((_, stream), figures) in rows {
-            let Some(name) = self.core.stream_name(snapshot, group.id, stream)? else { continue };
-            let Some((row, _)) = self.core.stream(snapshot, group.id, &name)? else { continue };
-            found.push((name.to_string(), row, figures));
-        }
-        Ok((found, cursor))
-    }
 }
 
 type Found = (Vec<(String, StreamRow, Figures)>, Option<Vec<u8>>);
+
+/// A page in order of the last event; the cursor is that time and the stream's number.
+fn streams_by_time(
+    snapshot: &dyn Snapshot,
+    group: &Group,
+    after: Option<&[u8]>,
+    down: bool,
+    most: usize,
+) -> Result<Found, StoreError> {
+    let all = read::of_group(snapshot, group.id)?;
+    let mut order: BTreeMap<(u64, u64), Figures> =
+        all.into_iter().map(|(stream, figures)| ((figures.last.unwrap_or(0), stream), figures)).collect();
+    let after = after.and_then(|after| Some((keys::number(after, 0)?, keys::number(after, 8)?)));
+    if let Some(after) = after {
+        let behind = order.split_off(&after);
+        if down {
+            // What comes before it is left.
+        } else {
+            order = behind;
+            order.remove(&after);
+        }
+    }
+    let mut rows: Vec<_> = if down {
+        order.into_iter().rev().take(most + 1).collect()
+    } else {
+        order.into_iter().take(most + 1).collect()
+    };
+    let more = rows.len() > most;
+    rows.truncate(most);
+    let cursor = rows.last().filter(|_| more).map(|((last, stream), _)| {
+        let mut cursor = last.to_be_bytes().to_vec();
+        cursor.extend_from_slice(&stream.to_be_bytes());
+        cursor
+    });
+    let mut found = Vec::with_capacity(rows.len());
+    for ((_, stream), figures) in rows {
+        let Some(name) = Core::stream_name(snapshot, group.id, stream)? else { continue };
+        let Some((row, _)) = Core::stream(snapshot, group.id, &name)? else { continue };
+        found.push((name.to_string(), row, figures));
+    }
+    Ok((found, cursor))
+}
 
 /// A page in order of names; the cursor is the last name.
 fn streams_by_name(

@@ -19,7 +19,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use run::{Facts, Job, Outcome, Target, check, discover, facts_of};
+pub(crate) use run::{Job, Outcome, Target, check, discover, facts_of};
 pub(crate) use running::{Queries, Running};
 
 /// A query that cannot be read.
@@ -48,5 +48,16 @@ pub(crate) enum Failed {
 impl From<moln_store::StoreError> for Failed {
     fn from(why: moln_store::StoreError) -> Self {
         Self::Store(why)
+    }
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooMuch => f.write_str("it would take more memory than a query may"),
+            Self::Cancelled => f.write_str("it was stopped"),
+            Self::Timeout => f.write_str("it took too long"),
+            Self::Store(why) => why.fmt(f),
+        }
     }
 }

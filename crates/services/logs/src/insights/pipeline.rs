@@ -42,7 +42,7 @@ pub(super) struct Pipeline {
     now: f64,
     /// Events no filter has dropped.
     pub(super) matched: u64,
-    rows: Vec<(Vec<(Arc<str>, String)>, Option<crate::tables::chunk::Event>)>,
+    rows: Vec<ShownRow>,
     bytes: usize,
     /// Nothing that could still come would be shown.
     pub(super) full: bool,
@@ -224,7 +224,7 @@ impl Pipeline {
                     let values: Vec<Value> = fields.iter().map(|field| scope.value(field)).collect();
                     // What is missing is no duplicate.
                     if !values.iter().any(Value::is_missing) {
-                        let key: String = values.iter().map(|value| format!("{value}\u{1e}")).collect();
+                        let key = values.iter().map(ToString::to_string).collect::<Vec<_>>().join("\u{1e}");
                         *bytes += key.len() + 48;
                         if *bytes > RESULT_BYTES {
                             return Err(Failed::TooMuch);
@@ -275,7 +275,7 @@ fn sort(rows: &mut [(Vec<Value>, Row)], keys: &[(Expression, bool)]) {
 fn shown(commands: &[Command]) -> (Vec<Shown>, bool) {
     let mut shown: Vec<Shown> = Vec::new();
     let (mut events, mut display) = (true, false);
-    let mut add = |shown: &mut Vec<Shown>, name: &str, expression: Expression| {
+    let add = |shown: &mut Vec<Shown>, name: &str, expression: Expression| {
         if !shown.iter().any(|known| *known.name == *name) {
             shown.push(Shown { name: name.into(), expression });
         }
@@ -284,12 +284,16 @@ fn shown(commands: &[Command]) -> (Vec<Shown>, bool) {
     for command in commands {
         match command {
             Command::Fields(columns) if !display => {
-                columns.iter().for_each(|column| add(&mut shown, &column.name, field(&column.name)));
+                for column in columns {
+                    add(&mut shown, &column.name, field(&column.name));
+                }
             }
             Command::Display(columns) => {
                 shown.clear();
                 display = true;
-                columns.iter().for_each(|c| add(&mut shown, &c.name, c.expression.clone()));
+                for column in columns {
+                    add(&mut shown, &column.name, column.expression.clone());
+                }
             }
             Command::Stats { columns, by, .. } => {
                 shown.clear();

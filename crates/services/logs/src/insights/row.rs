@@ -182,14 +182,12 @@ fn function_field(text: &str, name: &str) -> Option<Value> {
     let number = |label: &str| word(label)?.parse::<f64>().ok();
     match name {
         "@type" => kind.map(|kind| Value::Text(kind.to_owned())),
-        "@requestId" => match kind {
-            Some(_) => word(" RequestId: ").map(Value::Text),
-            None => {
-                let id = text.split('\t').nth(1)?;
-                (id.len() == 36 && id.bytes().filter(|b| *b == b'-').count() == 4)
-                    .then(|| Value::Text(id.to_owned()))
-            }
-        },
+        "@requestId" if kind.is_some() => word(" RequestId: ").map(Value::Text),
+        "@requestId" => {
+            let id = text.split('\t').nth(1)?;
+            (id.len() == 36 && id.bytes().filter(|b| *b == b'-').count() == 4)
+                .then(|| Value::Text(id.to_owned()))
+        }
         _ if kind != Some("REPORT") => None,
         "@duration" => number("\tDuration: ").map(Value::Number),
         "@billedDuration" => number("\tBilled Duration: ").map(Value::Number),

@@ -58,20 +58,21 @@ pub(crate) struct Facts {
     pub(crate) groups: u64,
 }
 
+/// Names and values; of an event, its group and which one it is.
+pub(crate) type ResultRow = (Vec<(Arc<str>, String)>, Option<(u64, Event)>);
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Rows of names and values; of an event, which one it is.
-    pub(crate) rows: Vec<(Vec<(Arc<str>, String)>, Option<(u64, Event)>)>,
+    pub(crate) rows: Vec<ResultRow>,
     pub(crate) facts: Facts,
 }
 
 impl Outcome {
     /// About how much memory it takes, bytes.
     pub(crate) fn size(&self) -> usize {
-        let row = |(cells, _): &(Vec<(Arc<str>, String)>, _)| {
-            160 + cells.iter().map(|(_, text)| text.len() + 40).sum::<usize>()
-        };
+        let row = |(cells, _): &ResultRow| 160 + cells.iter().map(|(_, text)| text.len() + 40).sum::<usize>();
         self.rows.iter().map(row).sum()
     }
 }
@@ -119,14 +120,13 @@ impl<'a> Rows<'a> {
             if event.at.time < target.cutoff {
                 continue;
             }
-            let name = match self.names.get(&event.stream) {
-                Some(name) => name.clone(),
-                None => {
-                    let found = self.store.snapshot().get(&keys::name(group, event.stream))?;
-                    let name = found.and_then(|(name, _)| str::from_utf8(&name).ok().map(Arc::from));
-                    self.names.insert(event.stream, name.clone());
-                    name
-                }
+            let name = if let Some(name) = self.names.get(&event.stream) {
+                name.clone()
+            } else {
+                let found = self.store.snapshot().get(&keys::name(group, event.stream))?;
+                let name = found.and_then(|(name, _)| str::from_utf8(&name).ok().map(Arc::from));
+                self.names.insert(event.stream, name.clone());
+                name
             };
             // Deleted since the query began.
             let Some(stream) = name else { continue };
@@ -157,7 +157,7 @@ impl Job {
             if pipeline.full && facts.scanned > 0 {
                 break;
             }
-            if facts.scanned % QUERY_SLICE as u64 == 0 {
+            if facts.scanned.is_multiple_of(QUERY_SLICE as u64) {
                 if cancel.load(Ordering::Relaxed) {
                     return Err(Failed::Cancelled);
                 }

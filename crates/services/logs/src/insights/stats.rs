@@ -21,7 +21,7 @@ const GROUP_BYTES: usize = 256;
 #[derive(Default)]
 struct Sum {
     count: f64,
-    sum: f64,
+    total: f64,
     squares: f64,
     values: Vec<f64>,
     texts: HashSet<String>,
@@ -48,16 +48,16 @@ impl Stats {
 
     /// Takes a row into the group of its keys.
     pub(super) fn add(&mut self, keys: Vec<Value>, row: &Row, now: f64) -> Result<(), Failed> {
-        let key: String = keys.iter().map(|key| format!("{}\u{1f}{key}\u{1e}", key.is_missing())).collect();
-        let at = match self.index.get(&key) {
-            Some(at) => *at,
-            None => {
-                self.bytes += GROUP_BYTES + 2 * key.len() + 160 * self.aggregates.len();
-                let sums = self.aggregates.iter().map(|_| Sum::default()).collect();
-                self.groups.push(Group { keys, sums });
-                self.index.insert(key, self.groups.len() - 1);
-                self.groups.len() - 1
-            }
+        let part = |key: &Value| if key.is_missing() { "\u{1f}".to_owned() } else { key.to_string() };
+        let key = keys.iter().map(part).collect::<Vec<_>>().join("\u{1e}");
+        let at = if let Some(at) = self.index.get(&key) {
+            *at
+        } else {
+            self.bytes += GROUP_BYTES + 2 * key.len() + 160 * self.aggregates.len();
+            let sums = self.aggregates.iter().map(|_| Sum::default()).collect();
+            self.groups.push(Group { keys, sums });
+            self.index.insert(key, self.groups.len() - 1);
+            self.groups.len() - 1
         };
         let scope = Scope { row, aggregates: &[], now };
         if let Some(group) = self.groups.get_mut(at) {
@@ -113,7 +113,7 @@ impl Sum {
             Kind::Sum | Kind::Average | Kind::Deviation | Kind::Variance | Kind::Percentile(_) => {
                 let Some(number) = value.number() else { return 0 };
                 self.count += 1.0;
-                self.sum += number;
+                self.total += number;
                 self.squares += number * number;
                 if matches!(aggregate.kind, Kind::Percentile(_)) {
                     self.values.push(number);
@@ -144,10 +144,10 @@ impl Sum {
         if self.count == 0.0 {
             return Value::Missing;
         }
-        let mean = self.sum / self.count;
+        let mean = self.total / self.count;
         let variance = (self.squares / self.count - mean * mean).max(0.0);
         match kind {
-            Kind::Sum => finite(self.sum),
+            Kind::Sum => finite(self.total),
             Kind::Average => finite(mean),
             Kind::Variance => finite(variance),
             Kind::Deviation => finite(variance.sqrt()),

@@ -136,7 +136,7 @@ impl Period {
     /// Reads `5` and `m`. `None`: no such unit, or not a whole number from 1.
     #[allow(clippy::cast_possible_truncation, reason = "checked before")]
     pub(super) fn read(count: f64, unit: &str) -> Option<Self> {
-        (count >= 1.0 && count <= 1e9 && count.fract() == 0.0).then_some(())?;
+        ((1.0..=1e9).contains(&count) && count.fract() == 0.0).then_some(())?;
         let count = count as i64;
         Some(match unit {
             "ms" | "msec" | "msecs" => Self::Millis(count),

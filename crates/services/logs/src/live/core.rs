@@ -14,7 +14,7 @@ use moln_kernel::{
     pagination::Pagination,
     ports::{InvokeFunction, RecordMetric},
 };
-use moln_store::{Batch, CommitError, Scan, Snapshot, Store, StoreError, Version, table};
+use moln_store::{Batch, Scan, Snapshot, Store, StoreError, Version, table};
 use tokio::sync::{Mutex, watch};
 
 use super::{Group, Meta, buffer::Buffer, group::Filter, tail::Tails};
@@ -31,6 +31,7 @@ use crate::{
 };
 
 type Place = (String, String);
+type Groups = BTreeMap<Place, BTreeMap<Arc<str>, Arc<Group>>>;
 
 /// What all groups share.
 pub(crate) struct Core {
@@ -48,7 +49,7 @@ pub(crate) struct Core {
     pub(crate) changes: watch::Sender<u64>,
     /// What did not reach the disk although it was taken from the buffer: lines, since the start of the process.
     pub(crate) lost: AtomicU64,
-    groups: RwLock<BTreeMap<Place, BTreeMap<Arc<str>, Arc<Group>>>>,
+    groups: RwLock<Groups>,
 }
 
 impl Core {
@@ -177,7 +178,6 @@ impl Core {
 
     /// A stream's row and its version.
     pub(crate) fn stream(
-        &self,
         snapshot: &dyn Snapshot,
         group: u64,
         name: &str,
@@ -217,7 +217,6 @@ impl Core {
 
     /// The name of a stream.
     pub(crate) fn stream_name(
-        &self,
         snapshot: &dyn Snapshot,
         group: u64,
         stream: u64,
@@ -229,15 +228,6 @@ impl Core {
     /// Commits; a refusal is the service's fault.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<(), ApiError> {
         self.store.commit(batch).await.map(drop).map_err(|why| errors::uncommitted(&why))
-    }
-
-    /// Commits; a conflict is told apart.
-    pub(crate) async fn commit_unless(&self, batch: Batch, conflict: ApiError) -> Result<(), ApiError> {
-        match self.store.commit(batch).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Conflict { .. }) => Err(conflict),
-            Err(why) => Err(errors::uncommitted(&why)),
-        }
     }
 
     /// Changes a group's row and keeps memory and disk the same. The caller holds [`Core::changing`].

@@ -57,6 +57,11 @@ impl Tails {
         self.lock().values().any(|listener| listener.groups.contains(&group))
     }
 
+    /// Ends all live tails: the server stops.
+    pub(crate) fn close(&self) {
+        self.lock().clear();
+    }
+
     /// Hands events to those who listen.
     pub(crate) fn send(&self, batch: TailBatch) {
         let batch = Arc::new(batch);

@@ -60,13 +60,13 @@ impl Writer {
             let group = self.group(stream).await?;
             let now = core.clock.now().millis();
             let snapshot = core.store.snapshot();
-            let found = core.stream(&*snapshot, group.id, &stream.name).map_err(unread)?;
+            let found = Core::stream(&*snapshot, group.id, &stream.name).map_err(|why| unread(&why))?;
             let row = if let Some((row, version)) = found {
                 batch.unchanged(crate::tables::keys::stream(group.id, &stream.name), version);
                 row
             } else {
-                core.demand_group(&mut batch, &group).map_err(unread)?;
-                core.new_stream(&mut batch, group.id, &stream.name, now).map_err(unread)?
+                core.demand_group(&mut batch, &group).map_err(|why| unread(&why))?;
+                core.new_stream(&mut batch, group.id, &stream.name, now).map_err(|why| unread(&why))?
             };
             let incoming = Incoming {
                 group: &group,
@@ -75,7 +75,7 @@ impl Writer {
                 now,
                 events: &stream.events,
             };
-            ingest::write(core, &mut batch, &incoming, &mut effects).map_err(unread)?;
+            ingest::write(core, &mut batch, &incoming, &mut effects).map_err(|why| unread(&why))?;
         }
         match core.store.commit(batch).await {
             Ok(_) => effects.apply(core),
@@ -105,8 +105,8 @@ enum Refused {
     Failed(ApiError),
 }
 
-fn unread(why: moln_store::StoreError) -> Refused {
-    Refused::Failed(errors::unread(&why))
+fn unread(why: &moln_store::StoreError) -> Refused {
+    Refused::Failed(errors::unread(why))
 }
 
 /// A stream's lines as events.

@@ -106,12 +106,11 @@ pub(super) fn split(text: &str) -> Vec<&str> {
             _ => None,
         };
         let inner = close.and_then(|close| rest.get(1..)?.find(close));
-        let (word, end) = match inner {
-            Some(len) => (rest.get(1..=len), len + 2),
-            None => {
-                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                (rest.get(..end), end)
-            }
+        let (word, end) = if let Some(len) = inner {
+            (rest.get(1..=len), len + 2)
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            (rest.get(..end), end)
         };
         words.push(word.unwrap_or_default());
         rest = rest.get(end..).unwrap_or_default().trim_start();

@@ -126,7 +126,9 @@ impl StreamReader {
             [one] => one.clone(),
             many => {
                 let mut joined = BytesMut::with_capacity(many.iter().map(Bytes::len).sum());
-                many.iter().for_each(|part| joined.extend_from_slice(part));
+                for part in many {
+                    joined.extend_from_slice(part);
+                }
                 joined.freeze()
             }
         };

@@ -30,14 +30,11 @@ impl GroupHandler {
 
     async fn retain(&self, ctx: &Context, name: &str, days: Option<i32>) -> Result<(), ApiError> {
         let log_group_name = name.to_owned();
-        match days {
-            Some(retention_in_days) => {
-                let input = PutRetentionPolicyRequest { log_group_name, retention_in_days };
-                self.0.put_retention_policy(ctx, input).await
-            }
-            None => {
-                self.0.delete_retention_policy(ctx, DeleteRetentionPolicyRequest { log_group_name }).await
-            }
+        if let Some(retention_in_days) = days {
+            let input = PutRetentionPolicyRequest { log_group_name, retention_in_days };
+            self.0.put_retention_policy(ctx, input).await
+        } else {
+            self.0.delete_retention_policy(ctx, DeleteRetentionPolicyRequest { log_group_name }).await
         }
     }
 
@@ -49,16 +46,12 @@ impl GroupHandler {
         let (old, new) = (text(before, "KmsKeyId"), text(after, "KmsKeyId"));
         if old != new {
             let log_group_name = Some(name.to_owned());
-            match new {
-                Some(kms_key_id) => {
-                    let input =
-                        AssociateKmsKeyRequest { log_group_name, kms_key_id, resource_identifier: None };
-                    self.0.associate_kms_key(ctx, input).await?;
-                }
-                None => {
-                    let input = DisassociateKmsKeyRequest { log_group_name, resource_identifier: None };
-                    self.0.disassociate_kms_key(ctx, input).await?;
-                }
+            if let Some(kms_key_id) = new {
+                let input = AssociateKmsKeyRequest { log_group_name, kms_key_id, resource_identifier: None };
+                self.0.associate_kms_key(ctx, input).await?;
+            } else {
+                let input = DisassociateKmsKeyRequest { log_group_name, resource_identifier: None };
+                self.0.disassociate_kms_key(ctx, input).await?;
             }
         }
         let protected = |properties| flag(properties, "DeletionProtectionEnabled").unwrap_or_default();

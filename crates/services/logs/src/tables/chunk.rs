@@ -4,6 +4,8 @@
 //! Version (1), then when they were taken, then per event: milliseconds since the event before, length of the message
 //! (both LEB128), the message. A chunk that is larger than a row goes on in further rows.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use moln_store::Batch;
 
@@ -78,9 +80,12 @@ pub(crate) fn event_id(at: Position, stream: u64) -> String {
         }
         groups.push(rest);
     }
-    let text: String = groups.iter().rev().map(|group| format!("{group:09}")).collect();
-    let text = text.trim_start_matches('0');
-    format!("{text:0>56}")
+    let mut text = String::with_capacity(63);
+    for group in groups.iter().rev() {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{group:09}");
+    }
+    format!("{:0>56}", text.trim_start_matches('0'))
 }
 
 /// Reads [`event_id`]: position and stream.
@@ -98,13 +103,13 @@ pub(crate) fn parse_event_id(text: &str) -> Option<(Position, u64)> {
         }
         (carry == 0).then_some(())?;
     }
-    let [a, b, c, d, e, f] = words.map(u64::from);
+    let [high, time, stamp, middle, stream, low] = words.map(u64::from);
     let at = Position {
-        time: a << 16 | b >> 16,
-        stamp: (b & 0xffff) << 48 | c << 16 | d >> 16,
-        index: u16::try_from(f & 0xffff).ok()?,
+        time: high << 16 | time >> 16,
+        stamp: (time & 0xffff) << 48 | stamp << 16 | middle >> 16,
+        index: u16::try_from(low & 0xffff).ok()?,
     };
-    Some((at, (d & 0xffff) << 48 | e << 16 | f >> 16))
+    Some((at, (middle & 0xffff) << 48 | stream << 16 | low >> 16))
 }
 
 /// A chunk that was written.
@@ -131,7 +136,7 @@ pub(crate) fn write(
         body.extend_from_slice(&ingested.to_be_bytes());
         let (mut last, mut bytes, mut end) = (*first, 0, begin);
         for (time, message) in events.get(begin..).unwrap_or_default() {
-            let full = !(end == begin)
+            let full = end != begin
                 && (body.len() + message.len() > CHUNK_BYTES
                     || time.saturating_sub(*first) > CHUNK_SPAN_MS
                     || end - begin == MOST_EVENTS);
