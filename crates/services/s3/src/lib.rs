@@ -54,6 +54,8 @@ pub struct Buckets {
     pub(crate) pictures: bucket::Pictures,
     pub(crate) pages: Pagination,
     pub(crate) ports: Ports,
+    /// There is something to be swept.
+    pub(crate) waste: tokio::sync::Notify,
 }
 
 impl Buckets {
@@ -68,6 +70,7 @@ impl Buckets {
             pictures: bucket::Pictures::default(),
             pages,
             ports,
+            waste: tokio::sync::Notify::new(),
         }))
     }
 }

@@ -49,8 +49,10 @@ pub(crate) struct Received {
     pub(crate) size: u64,
     /// MD5 of what was sent.
     pub(crate) md5: [u8; 16],
-    /// The checksum that is kept: the client's choice, or `CRC64NVME`.
+    /// The checksum of the client's choice, or else by the plan's algorithm.
     pub(crate) checksum: (Algorithm, Vec<u8>),
+    /// The checksum by the plan's algorithm, where it was wanted besides.
+    pub(crate) own: Option<Vec<u8>>,
     /// Where they are.
     pub(crate) bytes: Put,
 }
@@ -72,13 +74,16 @@ pub(crate) struct Plan {
     pub(crate) most: u64,
     /// Encrypts on the way.
     pub(crate) cipher: Option<Cipher>,
+    /// Sum up by `algorithm` even when the client claims another one.
+    pub(crate) both: bool,
 }
 
 /// Takes a body in.
 pub(crate) async fn receive(blobs: &Blobs, mut source: Source, plan: Plan) -> Result<Received, ApiError> {
-    let Plan { claims, algorithm, most, cipher } = plan;
-    let algorithm = claims.checksum.as_ref().map_or(algorithm, |(algorithm, _)| *algorithm);
-    let mut work = Work { size: 0, md5: Md5::new(), hasher: Hasher::new(algorithm), algorithm, cipher };
+    let Plan { claims, algorithm: own, most, cipher, both } = plan;
+    let algorithm = claims.checksum.as_ref().map_or(own, |(algorithm, _)| *algorithm);
+    let own = (both && own != algorithm).then(|| Hasher::new(own));
+    let mut work = Work { size: 0, md5: Md5::new(), hasher: Hasher::new(algorithm), own, algorithm, cipher };
     let mut start = BytesMut::new();
     while start.len() <= limits::SMALL {
         match source.next().await {
@@ -133,6 +138,7 @@ struct Work {
     size: u64,
     md5: Md5,
     hasher: Hasher,
+    own: Option<Hasher>,
     algorithm: Algorithm,
     cipher: Option<Cipher>,
 }
@@ -151,6 +157,9 @@ impl Work {
         self.size += bytes.len() as u64;
         self.md5.update(bytes);
         self.hasher.update(bytes);
+        if let Some(own) = &mut self.own {
+            own.update(bytes);
+        }
     }
 
     fn finish(self, bytes: Put) -> Received {
@@ -158,6 +167,7 @@ impl Work {
             size: self.size,
             md5: self.md5.finalize().into(),
             checksum: (self.algorithm, self.hasher.finish()),
+            own: self.own.map(Hasher::finish),
             bytes,
         }
     }
@@ -237,7 +247,7 @@ mod tests {
     use super::*;
 
     fn plan(claims: Claims) -> Plan {
-        Plan { claims, algorithm: Algorithm::Crc64Nvme, most: 1 << 30, cipher: None }
+        Plan { claims, algorithm: Algorithm::Crc64Nvme, most: 1 << 30, cipher: None, both: false }
     }
 
     fn body(bytes: impl Into<Bytes>) -> Source {

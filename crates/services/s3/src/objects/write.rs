@@ -20,6 +20,7 @@ use crate::{
             self, CURRENT, Content, EncryptionRow, LockRow, NULLS, OLDER, ObjectRow, OriginRow, PARTS,
             StampRow, WASTE, WasteRow,
         },
+        upload::{SHAKEN, UPLOADS},
     },
 };
 
@@ -235,6 +236,8 @@ impl Buckets {
                 return Ok(Deleted { version_id: deletion.version_id.map(str::to_owned), marker: false });
             };
             bucket.guard(&mut batch);
+            mark_uploads(&*snapshot, &mut batch, bucket.row.number, deletion.key)
+                .map_err(|why| errors::unreadable(&why))?;
             let object = ObjectFacts {
                 key: deletion.key,
                 version_id: deleted.version_id.as_deref().filter(|id| *id != crate::versions::NULL),
@@ -457,6 +460,22 @@ impl Key<'_> {
         let covered = first.is_some_and(|(_, row, _)| row.stamp > gone.stamp && row.marker);
         if covered { Ok(()) } else { self.promote(batch, gone.stamp) }
     }
+}
+
+/// Uploads that are under way for a key learn that it was deleted. (More than a few at once are not told: their conditions
+/// are judged by what is there.)
+fn mark_uploads(
+    snapshot: &dyn Snapshot,
+    batch: &mut Batch,
+    bucket: u64,
+    key: &str,
+) -> Result<(), StoreError> {
+    let some = moln_store::Scan { limit: 8, ..moln_store::Scan::default() };
+    let page = UPLOADS.scan(snapshot, &UPLOADS.within(&(bucket, key.to_owned())), some)?;
+    for ((_, _, number), _, _) in page.rows {
+        SHAKEN.put(batch, &(bucket, number), &WasteRow)?;
+    }
+    Ok(())
 }
 
 /// A deletion, as asked for.

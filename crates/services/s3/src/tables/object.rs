@@ -54,6 +54,11 @@ pub(crate) fn get_bytes(
     }
 }
 
+/// Removes the bytes of a part.
+pub(crate) fn remove_part_bytes(to: &mut Batch, (bucket, data, part): (u64, u64, u32)) {
+    to.delete(bytes_key(bucket, data, part));
+}
+
 /// Removes the bytes of a version and all of its parts.
 pub(crate) fn remove_bytes(to: &mut Batch, bucket: u64, stamp: u64) {
     to.delete_range(KeyRange::prefix(KeyWriter::new(BYTES).u64(bucket).u64(stamp).finish()));
@@ -210,7 +215,7 @@ pub(crate) struct PartRow {
     pub(crate) etag: String,
     /// Where its bytes are: never in parts themselves. Small ones stand in a row under the part's number.
     pub(crate) content: Content,
-    /// Its own checksum, base64.
+    /// Its checksum by the upload's algorithm (or CRC64NVME, when the upload has none), base64.
     pub(crate) checksum: Option<String>,
     /// When it was uploaded (ms).
     pub(crate) modified: u64,

@@ -8,3 +8,4 @@ pub(crate) mod gets;
 pub(crate) mod lists;
 pub(crate) mod marks;
 pub(crate) mod puts;
+pub(crate) mod uploads;

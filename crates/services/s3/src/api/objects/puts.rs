@@ -134,8 +134,13 @@ impl Buckets {
             (Some(key), EncryptionRow::Customer { nonce, .. }) => Some(key.stream(*nonce, 0)),
             _ => None,
         };
-        let plan =
-            Plan { claims: storing.claims, algorithm: Algorithm::Crc64Nvme, most: storing.most, cipher };
+        let plan = Plan {
+            claims: storing.claims,
+            algorithm: Algorithm::Crc64Nvme,
+            most: storing.most,
+            cipher,
+            both: false,
+        };
         let received = receive(&self.blobs, storing.source, plan).await?;
         let mut row = described.into_row(ctx, write::origin(ctx, storing.operation));
         row.size = received.size;

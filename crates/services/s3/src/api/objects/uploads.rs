@@ -1,0 +1,690 @@
+//! Uploads in parts: begin, upload, complete, abort.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use md5::{Digest, Md5};
+use moln_kernel::{ApiError, Context};
+use moln_store::{Batch, CommitError, Snapshot, Version};
+
+use super::{
+    describe::{Description, check_key},
+    puts::{etag, expiration, needs_key, quoted},
+};
+use crate::{
+    Buckets,
+    access::Asking,
+    acl,
+    bucket::Bucket,
+    content::{
+        checksum::{self, Algorithm, COMPOSITE, FULL_OBJECT},
+        cipher::{CustomerKey, KeyHeaders},
+        claims::{self, Claims},
+        receive::{Plan, Received, Source, receive},
+    },
+    errors, limits,
+    model::{
+        AbortMultipartUploadOutput, AbortMultipartUploadRequest, CompleteMultipartUploadOutput,
+        CompleteMultipartUploadRequest, CompletedPart, CreateMultipartUploadOutput,
+        CreateMultipartUploadRequest, UploadPartOutput, UploadPartRequest,
+    },
+    notification::Event,
+    objects::{
+        conditions::WriteConditions,
+        find::{self, Newest},
+        read, write,
+    },
+    tables::{
+        bucket::Versioning,
+        object::{self, ChecksumRow, Content, EncryptionRow, PARTS, PartRow, WASTE, WasteRow},
+        upload::{SHAKEN, UPLOADS, UploadRow},
+    },
+    versions,
+};
+
+/// `NoSuchUpload`
+pub(crate) fn no_such_upload(id: &str) -> ApiError {
+    let words = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
+                 completed.";
+    errors::with(errors::other(404, "NoSuchUpload", words), "UploadId", id)
+}
+
+/// A part's number.
+pub(crate) fn check_part_number(number: i32) -> Result<u32, ApiError> {
+    let good = (1..=limits::PARTS).contains(&number);
+    u32::try_from(number).ok().filter(|_| good).ok_or_else(|| {
+        errors::invalid_argument(
+            "Part number must be an integer between 1 and 10000, inclusive",
+            "partNumber",
+            number.to_string(),
+        )
+    })
+}
+
+/// An upload that is under way.
+pub(crate) struct Upload {
+    pub(crate) number: u64,
+    pub(crate) row: UploadRow,
+    pub(crate) version: Version,
+}
+
+impl Upload {
+    /// The algorithm its parts are summed up with.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.row.algorithm.as_deref().and_then(Algorithm::parse).unwrap_or(Algorithm::Crc64Nvme)
+    }
+}
+
+impl Buckets {
+    /// The upload of an id, when it is of this key and under way.
+    pub(crate) fn upload(
+        &self,
+        snapshot: &dyn Snapshot,
+        bucket: &Bucket,
+        key: &str,
+        id: &str,
+    ) -> Result<Upload, ApiError> {
+        let number = versions::stamp(bucket.row.number, id).ok_or_else(|| no_such_upload(id))?;
+        let found = UPLOADS.get(snapshot, &(bucket.row.number, key.to_owned(), number));
+        let (row, version) =
+            found.map_err(|why| errors::unreadable(&why))?.ok_or_else(|| no_such_upload(id))?;
+        Ok(Upload { number, row, version })
+    }
+
+    pub(crate) async fn begin_upload(
+        &self,
+        ctx: &Context,
+        mut input: CreateMultipartUploadRequest,
+    ) -> Result<CreateMultipartUploadOutput, ApiError> {
+        check_key(&input.key)?;
+        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        let list = Self::list_of(&bucket)?;
+        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
+        let algorithm = input.checksum_algorithm.as_deref();
+        let algorithm =
+            algorithm.map(|text| Algorithm::parse(text).ok_or_else(claims::unsupported)).transpose()?;
+        let kind = kind_of(algorithm, input.checksum_type.as_deref())?;
+        let described = Description {
+            headers: vec![
+                ("cache-control", input.cache_control.as_deref()),
+                ("content-disposition", input.content_disposition.as_deref()),
+                ("content-encoding", input.content_encoding.as_deref()),
+                ("content-language", input.content_language.as_deref()),
+                ("content-type", input.content_type.as_deref()),
+                ("expires", input.expires.as_deref()),
+            ],
+            metadata: input.metadata.take(),
+            storage_class: input.storage_class.as_deref(),
+            redirect: input.website_redirect_location.as_deref(),
+            encryption: input.server_side_encryption.as_deref(),
+            kms_key: input.ssekms_key_id.as_deref(),
+            kms_context: input.ssekms_encryption_context.as_deref(),
+            bucket_key: input.bucket_key_enabled,
+            customer: KeyHeaders {
+                algorithm: input.sse_customer_algorithm.as_deref(),
+                key: input.sse_customer_key.as_deref(),
+                md5: input.sse_customer_key_md5.as_deref(),
+                copy: false,
+            },
+            tagging: input.tagging.as_deref(),
+            lock_mode: input.object_lock_mode.as_deref(),
+            lock_until: input.object_lock_retain_until_date,
+            legal_hold: input.object_lock_legal_hold_status.as_deref(),
+            acl: acl::Wish {
+                canned: input.acl.as_deref(),
+                full_control: input.grant_full_control.as_deref(),
+                read: input.grant_read.as_deref(),
+                read_acp: input.grant_read_acp.as_deref(),
+                write: None,
+                write_acp: input.grant_write_acp.as_deref(),
+            },
+        };
+        let object =
+            described.check(ctx, &bucket)?.into_row(ctx, write::origin(ctx, "CompleteMultipartUpload"));
+        let number = self.store.stamp();
+        let row = UploadRow {
+            initiated: ctx.now.millis(),
+            initiator: ctx.account.as_str().into(),
+            algorithm: algorithm.map(|algorithm| algorithm.name().to_owned()),
+            kind: kind.map(str::to_owned),
+            object,
+        };
+        let mut batch = Batch::default();
+        UPLOADS
+            .put(&mut batch, &(bucket.row.number, input.key.clone(), number), &row)
+            .map_err(|why| errors::unreadable(&why))?;
+        self.change(&bucket.name, bucket.row.number, batch).await?;
+        let mut output = CreateMultipartUploadOutput {
+            bucket: Some(bucket.name.clone()),
+            key: Some(input.key),
+            upload_id: Some(versions::id(bucket.row.number, number)),
+            checksum_algorithm: row.algorithm,
+            checksum_type: row.kind,
+            ..CreateMultipartUploadOutput::default()
+        };
+        tell_encryption!(output, row.object.encryption);
+        Ok(output)
+    }
+
+    pub(crate) async fn upload_part(
+        &self,
+        ctx: &Context,
+        mut input: UploadPartRequest,
+    ) -> Result<UploadPartOutput, ApiError> {
+        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        let list = Self::list_of(&bucket)?;
+        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
+        let number = check_part_number(input.part_number)?;
+        let upload = self.upload(&*self.store.snapshot(), &bucket, &input.key, &input.upload_id)?;
+        let customer = CustomerKey::read(KeyHeaders {
+            algorithm: input.sse_customer_algorithm.as_deref(),
+            key: input.sse_customer_key.as_deref(),
+            md5: input.sse_customer_key_md5.as_deref(),
+            copy: false,
+        })?;
+        needs_key(&upload.row.object, customer.as_ref().map(|key| key.md5.as_str()))?;
+        let body = input.body.take().unwrap_or_default();
+        let mut claims = Claims::read(
+            input.content_md5.as_deref(),
+            input.checksum_algorithm.as_deref(),
+            [
+                input.checksum_crc32.as_deref(),
+                input.checksum_crc32_c.as_deref(),
+                input.checksum_crc64_nvme.as_deref(),
+                input.checksum_sha1.as_deref(),
+                input.checksum_sha256.as_deref(),
+            ],
+            true,
+        )?;
+        claims.length = body.size();
+        if let (Some((claimed, _)), Some(_)) = (&claims.checksum, &upload.row.algorithm)
+            && *claimed != upload.algorithm()
+        {
+            return Err(mismatch(upload.algorithm(), *claimed));
+        }
+        let source = Source::Body(body);
+        let (received, part) = self
+            .take_part(&bucket, &input.key, &upload, number, (source, claims), customer.as_ref(), ctx)
+            .await?;
+        let (algorithm, value) = &received.checksum;
+        let told = Some(ChecksumRow {
+            algorithm: algorithm.name().into(),
+            value: STANDARD.encode(value),
+            kind: String::new(),
+        });
+        // A part tells the checksum the client chose, or the upload's.
+        let told = told.filter(|_| upload.row.algorithm.is_some() || *algorithm != Algorithm::Crc64Nvme);
+        let mut output = UploadPartOutput { e_tag: Some(quoted(&part.etag)), ..UploadPartOutput::default() };
+        if let Some(told) = told {
+            let value = Some(told.value);
+            match algorithm {
+                Algorithm::Crc32 => output.checksum_crc32 = value,
+                Algorithm::Crc32c => output.checksum_crc32_c = value,
+                Algorithm::Crc64Nvme => output.checksum_crc64_nvme = value,
+                Algorithm::Sha1 => output.checksum_sha1 = value,
+                Algorithm::Sha256 => output.checksum_sha256 = value,
+            }
+        }
+        tell_encryption!(output, upload.row.object.encryption);
+        Ok(output)
+    }
+
+    /// Takes a part in, instead of an earlier one of its number.
+    pub(crate) async fn take_part(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        upload: &Upload,
+        number: u32,
+        (source, claims): (Source, Claims),
+        customer: Option<&CustomerKey>,
+        ctx: &Context,
+    ) -> Result<(Received, PartRow), ApiError> {
+        let cipher = match (customer, &upload.row.object.encryption) {
+            (Some(key), EncryptionRow::Customer { nonce, .. }) => {
+                Some(key.stream(read::nonce(*nonce, number), 0))
+            }
+            _ => None,
+        };
+        let algorithm = upload.algorithm();
+        let plan = Plan { claims, algorithm, most: limits::UPLOAD, cipher, both: true };
+        let received = receive(&self.blobs, source, plan).await?;
+        let own = received.own.as_ref().unwrap_or(&received.checksum.1);
+        let bucket_number = bucket.row.number;
+        let at = (bucket_number, upload.number, number);
+        let _alone = self.locks.lock(bucket_number, &format!("{key}\0{}\0{number}", upload.number)).await;
+        let unreadable = |why| errors::unreadable(&why);
+        let snapshot = self.store.snapshot();
+        let before = PARTS.get(&*snapshot, &at).map_err(unreadable)?;
+        let mut batch = Batch::default();
+        // The upload may have ended while the bytes came in.
+        batch.unchanged(UPLOADS.key(&(bucket_number, key.to_owned(), upload.number)), upload.version);
+        if let Some((before, _)) = before
+            && let Some(blob) = before.content.blob()
+        {
+            batch.unlink(&blob, &write::blob_owner(bucket_number, upload.number, number));
+        }
+        let part = PartRow {
+            size: received.size,
+            etag: etag(&upload.row.object.encryption, &received.md5),
+            content: write::keep(&mut batch, at, &received.bytes),
+            checksum: Some(STANDARD.encode(own)),
+            modified: ctx.now.millis(),
+        };
+        PARTS.put(&mut batch, &at, &part).map_err(unreadable)?;
+        match self.store.commit(batch).await {
+            Ok(_) => Ok((received, part)),
+            Err(CommitError::Conflict { .. }) => {
+                Err(no_such_upload(&versions::id(bucket_number, upload.number)))
+            }
+            Err(why) => Err(errors::uncommitted(&why)),
+        }
+    }
+
+    pub(crate) async fn abort_upload(
+        &self,
+        ctx: &Context,
+        input: AbortMultipartUploadRequest,
+    ) -> Result<AbortMultipartUploadOutput, ApiError> {
+        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        self.permit(ctx, &bucket, Asking::new("s3:AbortMultipartUpload", Some(&input.key)))?;
+        let upload = self.upload(&*self.store.snapshot(), &bucket, &input.key, &input.upload_id)?;
+        if input
+            .if_match_initiated_time
+            .is_some_and(|time| time.seconds() * 1000 != upload.row.initiated / 1000 * 1000)
+        {
+            return Err(crate::objects::conditions::failed("x-amz-if-match-initiated-time"));
+        }
+        self.end_upload(&bucket, &input.key, &upload).await?;
+        Ok(AbortMultipartUploadOutput::default())
+    }
+
+    /// Gives an upload up; its parts go in the background.
+    pub(crate) async fn end_upload(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        upload: &Upload,
+    ) -> Result<(), ApiError> {
+        let at = (bucket.row.number, key.to_owned(), upload.number);
+        let mut batch = Batch::default();
+        batch.unchanged(UPLOADS.key(&at), upload.version);
+        UPLOADS.delete(&mut batch, &at);
+        SHAKEN.delete(&mut batch, &(at.0, at.2));
+        WASTE
+            .put(&mut batch, &(bucket.row.number, upload.number), &WasteRow)
+            .map_err(|why| errors::unreadable(&why))?;
+        self.waste.notify_one();
+        match self.store.commit(batch).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict { .. }) => {
+                Err(no_such_upload(&versions::id(bucket.row.number, upload.number)))
+            }
+            Err(why) => Err(errors::uncommitted(&why)),
+        }
+    }
+
+    pub(crate) async fn complete_upload(
+        &self,
+        ctx: &Context,
+        input: CompleteMultipartUploadRequest,
+    ) -> Result<CompleteMultipartUploadOutput, ApiError> {
+        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
+        let list = Self::list_of(&bucket)?;
+        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
+        let conditions = WriteConditions {
+            if_match: input.if_match.as_deref(),
+            if_none_match: input.if_none_match.as_deref(),
+        };
+        conditions.check()?;
+        let number = bucket.row.number;
+        let snapshot = self.store.snapshot();
+        let upload = match self.upload(&*snapshot, &bucket, &input.key, &input.upload_id) {
+            Ok(upload) => upload,
+            Err(gone) => return self.completed_before(ctx, &bucket, &input, gone),
+        };
+        let asked =
+            input.multipart_upload.as_ref().and_then(|list| list.parts.as_deref()).unwrap_or_default();
+        if asked.is_empty() {
+            return Err(errors::invalid_request("You must specify at least one part"));
+        }
+        if let Some(kind) = &input.checksum_type
+            && upload.row.kind.as_ref() != Some(kind)
+        {
+            let mode = upload.row.kind.as_deref().unwrap_or("null");
+            return Err(errors::invalid_request(format!(
+                "The upload was created using the {mode} checksum mode. The complete request must use the same checksum mode."
+            )));
+        }
+        let there = read::parts_of(&*snapshot, number, upload.number)?;
+        let parts = chosen(asked, &there, &upload, &input.upload_id)?;
+        let size: u64 = parts.iter().map(|(_, part)| part.size).sum();
+        if input.mpu_object_size.is_some_and(|said| u64::try_from(said) != Ok(size)) {
+            return Err(errors::invalid_request(format!(
+                "The provided 'x-amz-mp-object-size' header value {} does not match what was computed: {size}",
+                input.mpu_object_size.unwrap_or_default()
+            )));
+        }
+        let whole = sum_up(&parts, &upload);
+        check_whole(&input, &upload, &whole)?;
+        conflicts(&*snapshot, &bucket, &input, &upload)?;
+        self.prune(number, upload.number, &there, &parts).await?;
+        let mut row = upload.row.object.clone();
+        row.data = upload.number;
+        row.size = size;
+        row.modified = ctx.now.millis();
+        row.origin = write::origin(ctx, "CompleteMultipartUpload");
+        row.etag = etag_of_parts(&parts);
+        row.content = Content::Parts(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+        row.checksum = Some(whole);
+        let at = (number, input.key.clone(), upload.number);
+        let placed = self
+            .place(ctx, &bucket.name, &input.key, row, None, conditions, Event::CreatedMultipart, |batch| {
+                batch.unchanged(UPLOADS.key(&at), upload.version);
+                UPLOADS.delete(batch, &at);
+                SHAKEN.delete(batch, &(at.0, at.2));
+                Ok(())
+            })
+            .await;
+        let placed = match placed {
+            Err(why) if why.code == "OperationAborted" => return Err(no_such_upload(&input.upload_id)),
+            other => other?,
+        };
+        let version_id = placed.version_id;
+        completed(ctx, &bucket, &input.key, &placed.row, version_id)
+    }
+
+    /// An upload that was completed already is completed once more, as long as it is the newest version.
+    fn completed_before(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        input: &CompleteMultipartUploadRequest,
+        gone: ApiError,
+    ) -> Result<CompleteMultipartUploadOutput, ApiError> {
+        let upload = versions::stamp(bucket.row.number, &input.upload_id);
+        match find::newest(&*self.store.snapshot(), bucket.row.number, &input.key)? {
+            Newest::Object(row) if upload == Some(row.data) && matches!(row.content, Content::Parts(_)) => {
+                let versioned = bucket.row.versioning == Versioning::Enabled;
+                let version_id = versioned.then(|| find::id_of(bucket, &row));
+                completed(ctx, bucket, &input.key, &row, version_id)
+            }
+            _ => Err(gone),
+        }
+    }
+
+    /// Removes the parts the client did not choose, a bounded number at a time.
+    async fn prune(
+        &self,
+        bucket: u64,
+        upload: u64,
+        there: &[(u32, PartRow)],
+        chosen: &[(u32, &PartRow)],
+    ) -> Result<(), ApiError> {
+        let unwanted: Vec<&(u32, PartRow)> = there
+            .iter()
+            .filter(|(number, _)| chosen.binary_search_by_key(number, |(chosen, _)| *chosen).is_err())
+            .collect();
+        for some in unwanted.chunks(400) {
+            let mut batch = Batch::default();
+            for (number, part) in some {
+                if let Some(blob) = part.content.blob() {
+                    batch.unlink(&blob, &write::blob_owner(bucket, upload, *number));
+                }
+                if part.content == Content::Row {
+                    object::remove_part_bytes(&mut batch, (bucket, upload, *number));
+                }
+                PARTS.delete(&mut batch, &(bucket, upload, *number));
+            }
+            self.store.commit(batch).await.map_err(|why| errors::uncommitted(&why))?;
+        }
+        Ok(())
+    }
+}
+
+/// How the whole is summed up.
+fn kind_of(algorithm: Option<Algorithm>, asked: Option<&str>) -> Result<Option<&'static str>, ApiError> {
+    let Some(algorithm) = algorithm else {
+        return match asked {
+            None => Ok(None),
+            Some(_) => Err(errors::invalid_request(
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            )),
+        };
+    };
+    let kind = match asked {
+        None => algorithm.default_kind(),
+        Some(COMPOSITE) => COMPOSITE,
+        Some(FULL_OBJECT) => FULL_OBJECT,
+        Some(_) => return Err(errors::invalid_request("Value for x-amz-checksum-type header is invalid.")),
+    };
+    let possible = match algorithm {
+        Algorithm::Crc64Nvme => kind == FULL_OBJECT,
+        Algorithm::Sha1 | Algorithm::Sha256 => kind == COMPOSITE,
+        Algorithm::Crc32 | Algorithm::Crc32c => true,
+    };
+    if possible {
+        return Ok(Some(kind));
+    }
+    Err(errors::invalid_request(format!(
+        "The {kind} checksum type cannot be used with the {} checksum algorithm.",
+        algorithm.name().to_ascii_lowercase()
+    )))
+}
+
+/// A part has a checksum of another algorithm than its upload.
+pub(crate) fn mismatch(expected: Algorithm, actual: Algorithm) -> ApiError {
+    errors::invalid_request(format!(
+        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+        expected.name().to_ascii_lowercase(),
+        actual.name().to_ascii_lowercase()
+    ))
+}
+
+/// What a client says of a part besides its tag.
+fn checksum_of(part: &CompletedPart) -> Option<(Algorithm, &str)> {
+    let given = [
+        &part.checksum_crc32,
+        &part.checksum_crc32_c,
+        &part.checksum_crc64_nvme,
+        &part.checksum_sha1,
+        &part.checksum_sha256,
+    ];
+    Algorithm::ALL.into_iter().zip(given).find_map(|(algorithm, value)| Some((algorithm, value.as_deref()?)))
+}
+
+/// The parts the client chose, in order, each as it was uploaded.
+fn chosen<'p>(
+    asked: &[CompletedPart],
+    there: &'p [(u32, PartRow)],
+    upload: &Upload,
+    id: &str,
+) -> Result<Vec<(u32, &'p PartRow)>, ApiError> {
+    let mut parts: Vec<(u32, &PartRow)> = Vec::with_capacity(asked.len());
+    for one in asked {
+        let number = check_part_number(one.part_number.unwrap_or_default())?;
+        if parts.last().is_some_and(|(before, _)| *before >= number) {
+            let words = "The list of parts was not in ascending order. Parts must be ordered by part number.";
+            return Err(errors::with(errors::other(400, "InvalidPartOrder", words), "UploadId", id));
+        }
+        let tag = one.e_tag.as_deref().unwrap_or_default().trim_matches('"');
+        let absent = || {
+            let words = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the \
+                         specified entity tag may not match the part's entity tag.";
+            let error = errors::with(errors::other(400, "InvalidPart", words), "ETag", tag);
+            errors::with(errors::with(error, "PartNumber", number.to_string()), "UploadId", id)
+        };
+        let index = there.binary_search_by_key(&number, |(number, _)| *number).map_err(|_| absent())?;
+        let (_, part) = there.get(index).filter(|(_, part)| part.etag == tag).ok_or_else(absent)?;
+        match checksum_of(one) {
+            Some((algorithm, value)) if upload.row.algorithm.is_some() => {
+                if algorithm != upload.algorithm() {
+                    return Err(errors::other(
+                        400,
+                        "BadDigest",
+                        format!(
+                            "The {} you specified for part {number} did not match what we received.",
+                            algorithm.name().to_ascii_lowercase()
+                        ),
+                    ));
+                }
+                if part.checksum.as_deref() != Some(value) {
+                    return Err(absent());
+                }
+            }
+            // Parts of an upload without an algorithm have no checksum that a client could know.
+            Some((algorithm, value))
+                if algorithm != Algorithm::Crc64Nvme || part.checksum.as_deref() != Some(value) =>
+            {
+                return Err(absent());
+            }
+            None if upload.row.kind.as_deref() == Some(COMPOSITE) => {
+                return Err(errors::invalid_request(format!(
+                    "The upload was created using a {} checksum. The complete request must include the checksum for each \
+                     part. It was missing for part {number} in the request.",
+                    upload.algorithm().name().to_ascii_lowercase()
+                )));
+            }
+            _ => {}
+        }
+        parts.push((number, part));
+    }
+    let last = parts.len().saturating_sub(1);
+    for (position, (number, part)) in parts.iter().enumerate() {
+        if position != last && part.size < limits::SMALLEST_PART {
+            let words = "Your proposed upload is smaller than the minimum allowed size";
+            let error = errors::with(errors::other(400, "EntityTooSmall", words), "ETag", part.etag.as_str());
+            let error = errors::with(error, "MinSizeAllowed", limits::SMALLEST_PART.to_string());
+            let error = errors::with(error, "PartNumber", number.to_string());
+            return Err(errors::with(error, "ProposedSize", part.size.to_string()));
+        }
+    }
+    Ok(parts)
+}
+
+/// The checksum of the whole.
+fn sum_up(parts: &[(u32, &PartRow)], upload: &Upload) -> ChecksumRow {
+    let algorithm = upload.algorithm();
+    let values: Vec<Vec<u8>> = parts
+        .iter()
+        .map(|(_, part)| {
+            part.checksum.as_deref().and_then(|sum| STANDARD.decode(sum).ok()).unwrap_or_default()
+        })
+        .collect();
+    let composite = upload.row.kind.as_deref() == Some(COMPOSITE);
+    let sizes = parts.iter().map(|(_, part)| part.size);
+    let combined = (!composite)
+        .then(|| checksum::combine(algorithm, values.iter().map(Vec::as_slice).zip(sizes)))
+        .flatten();
+    match combined {
+        Some(value) => ChecksumRow {
+            algorithm: algorithm.name().into(),
+            value: STANDARD.encode(value),
+            kind: FULL_OBJECT.into(),
+        },
+        None => ChecksumRow {
+            algorithm: algorithm.name().into(),
+            value: checksum::composite(algorithm, values.iter().map(Vec::as_slice)),
+            kind: COMPOSITE.into(),
+        },
+    }
+}
+
+/// Holds the whole against the checksum the client says it has.
+fn check_whole(
+    input: &CompleteMultipartUploadRequest,
+    upload: &Upload,
+    whole: &ChecksumRow,
+) -> Result<(), ApiError> {
+    let given = [
+        &input.checksum_crc32,
+        &input.checksum_crc32_c,
+        &input.checksum_crc64_nvme,
+        &input.checksum_sha1,
+        &input.checksum_sha256,
+    ];
+    for (algorithm, value) in Algorithm::ALL.into_iter().zip(given) {
+        let Some(value) = value else { continue };
+        let plain = value.split('-').next().unwrap_or_default();
+        let own = whole.value.split('-').next().unwrap_or_default();
+        if algorithm != upload.algorithm() || plain != own {
+            return Err(claims::wrong_checksum(algorithm));
+        }
+    }
+    Ok(())
+}
+
+/// MD5 of the parts' MD5s, and their number.
+fn etag_of_parts(parts: &[(u32, &PartRow)]) -> String {
+    let mut digest = Md5::new();
+    for (_, part) in parts {
+        let bytes: Vec<u8> = part
+            .etag
+            .as_bytes()
+            .chunks(2)
+            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect();
+        digest.update(bytes);
+    }
+    let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{hex}-{}", parts.len())
+}
+
+/// A condition on a key that changed while the upload was under way cannot be judged.
+fn conflicts(
+    snapshot: &dyn Snapshot,
+    bucket: &Bucket,
+    input: &CompleteMultipartUploadRequest,
+    upload: &Upload,
+) -> Result<(), ApiError> {
+    let conflict = |condition: &str| {
+        let words =
+            "The conditional request cannot succeed due to a conflicting operation against this resource.";
+        let error = errors::other(409, "ConditionalRequestConflict", words);
+        Err(errors::with(errors::with(error, "Condition", condition), "Key", input.key.as_str()))
+    };
+    let newest = find::newest(snapshot, bucket.row.number, &input.key)?;
+    match &newest {
+        Newest::Object(row) if input.if_match.is_some() && row.stamp > upload.number => conflict("If-Match"),
+        Newest::Nothing | Newest::Marker(_)
+            if input.if_none_match.is_some() && upload.row.deleted_meanwhile =>
+        {
+            conflict("If-None-Match")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn completed(
+    ctx: &Context,
+    bucket: &Bucket,
+    key: &str,
+    row: &object::ObjectRow,
+    version_id: Option<String>,
+) -> Result<CompleteMultipartUploadOutput, ApiError> {
+    let mut output = CompleteMultipartUploadOutput {
+        location: Some(format!(
+            "{}://{}/{}/{}",
+            ctx.endpoint.scheme,
+            ctx.endpoint.authority,
+            bucket.name,
+            super::lists::encoded(key)
+        )),
+        bucket: Some(bucket.name.clone()),
+        key: Some(key.to_owned()),
+        expiration: expiration(bucket, key, row)?,
+        e_tag: Some(quoted(&row.etag)),
+        version_id,
+        ..CompleteMultipartUploadOutput::default()
+    };
+    tell_checksum!(output, row.checksum);
+    match &row.encryption {
+        EncryptionRow::Kms { algorithm, key, bucket_key, .. } => {
+            output.server_side_encryption = Some(algorithm.clone());
+            output.ssekms_key_id.clone_from(key);
+            output.bucket_key_enabled = bucket_key.then_some(true);
+        }
+        EncryptionRow::Aes256 => output.server_side_encryption = Some("AES256".into()),
+        EncryptionRow::Customer { .. } => {}
+    }
+    Ok(output)
+}
