@@ -645,10 +645,12 @@ fn conflicts(
     let newest = find::newest(snapshot, bucket.row.number, &input.key)?;
     match &newest {
         Newest::Object(row) if input.if_match.is_some() && row.stamp > upload.number => conflict("If-Match"),
-        Newest::Nothing | Newest::Marker(_)
-            if input.if_none_match.is_some() && upload.row.deleted_meanwhile =>
-        {
-            conflict("If-None-Match")
+        Newest::Nothing | Newest::Marker(_) if input.if_none_match.is_some() => {
+            let shaken = SHAKEN.get(snapshot, &(bucket.row.number, upload.number));
+            match shaken.map_err(|why| errors::unreadable(&why))? {
+                Some(_) => conflict("If-None-Match"),
+                None => Ok(()),
+            }
         }
         _ => Ok(()),
     }
