@@ -192,9 +192,9 @@ impl Sandbox {
     pub async fn spawn(&self, process: ProcessSpec) -> Result<Process, Error> {
         let ProcessSpec { argv, env, cwd, stdout, stderr, extra } = process;
         if extra.len() > limits::EXTRA_DESCRIPTORS
-            || extra.iter().any(|(_, number)| !(3..1_024).contains(number))
+            || extra.iter().any(|(_, number)| !(3..256).contains(number))
         {
-            return Err(Error::Invalid("at most 16 more descriptors, numbered from 3 on".into()));
+            return Err(Error::Invalid("at most 16 more descriptors, numbered from 3 to 255".into()));
         }
         let text = |text: std::ffi::OsString| {
             text.into_string().map_err(|_| Error::Invalid("an argument or a variable is not UTF-8".into()))

@@ -70,6 +70,6 @@ pub struct ProcessSpec {
     pub stdout: OwnedFd,
     /// Where descriptor 2 writes.
     pub stderr: OwnedFd,
-    /// More descriptors, and the numbers (3 and up) they have in the process. At most 16.
+    /// More descriptors, and the numbers (3 to 255) they have in the process. At most 16.
     pub extra: Vec<(OwnedFd, i32)>,
 }

@@ -4,7 +4,7 @@ use std::{
     ffi::CString,
     fs::File,
     io::{self, Read, Write},
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use landlock::RulesetCreated;
@@ -72,10 +72,15 @@ pub(super) fn spawn(
         pipe_with(PipeFlags::CLOEXEC).map_err(|why| Failure::system("a pipe to the new process", why))?;
     match sys::clone_process(0).map_err(|why| Failure::system("a new process", why))? {
         Cloned::Child => {
-            let failed = prepare(inside, rules, &request, &writer)
-                .map(|()| (PROGRAM, sys::execute(program, &arguments, &environment)));
-            let (step, why) = match failed {
-                Ok(failed) | Err(failed) => failed,
+            let (step, why, writer) = match out_of_the_way(&request, writer) {
+                Ok((descriptors, writer)) => {
+                    let failed = prepare(inside, rules, &request.cwd, &descriptors)
+                        .map(|()| (PROGRAM, sys::execute(program, &arguments, &environment)));
+                    match failed {
+                        Ok((step, why)) | Err((step, why)) => (step, why, writer),
+                    }
+                }
+                Err((why, writer)) => (DESCRIPTORS, why, writer),
             };
             let code = why.raw_os_error().unwrap_or(libc::EIO);
             let mut told = vec![step];
@@ -108,16 +113,15 @@ pub(super) fn spawn(
 fn prepare(
     inside: &Inside,
     rules: &mut Option<RulesetCreated>,
-    request: &Request,
-    status: &OwnedFd,
+    cwd: &str,
+    descriptors: &[(OwnedFd, i32)],
 ) -> Step<()> {
     // A failure to become a session's leader would mean that it is one.
     let _ = rustix::process::setsid();
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
-    descriptors(request, status).map_err(|why| (DESCRIPTORS, why))?;
     // Without the right to, it keeps what it inherited.
     let _ = std::fs::write("/proc/self/oom_score_adj", "0");
-    rustix::process::chdir(request.cwd.as_str()).map_err(|why| (DIRECTORY, why.into()))?;
+    rustix::process::chdir(cwd).map_err(|why| (DIRECTORY, why.into()))?;
     limits(inside).map_err(|why| (LIMITS, why))?;
     if inside.sandboxed {
         drop_capabilities().map_err(|why| (CAPABILITIES, why))?;
@@ -144,29 +148,30 @@ fn prepare(
             seccompiler::apply_filter(program).map_err(|why| (FILTER, io::Error::other(why)))?;
         }
     }
+    // Last: whatever stands at their numbers, the rules for instance, is not needed any more.
+    for (fd, number) in descriptors {
+        sys::duplicate_to(fd.as_fd(), *number).map_err(|why| (DESCRIPTORS, why))?;
+    }
     Ok(())
 }
 
-/// The descriptors asked for stand at their numbers and survive the exec; no other does.
-fn descriptors(request: &Request, status: &OwnedFd) -> io::Result<()> {
+type Moved = (Vec<(OwnedFd, i32)>, OwnedFd);
+
+/// Moves the descriptors asked for, and the pipe that tells of failures, above all numbers asked for. No other
+/// descriptor survives the exec.
+fn out_of_the_way(request: &Request, status: OwnedFd) -> Result<Moved, (io::Error, OwnedFd)> {
     // Descriptors of this crate are closed on exec anyway; this is for whatever was inherited from before.
     let _ = sys::close_on_exec_from(3);
     let mut wanted: Vec<(BorrowedFd<'_>, i32)> =
         vec![(request.stdout.as_fd(), 1), (request.stderr.as_fd(), 2)];
     wanted.extend(request.extra.iter().map(|(fd, number)| (fd.as_fd(), *number)));
-    // First out of the way of all numbers, then to them.
-    let above = wanted.iter().map(|(_, number)| *number).chain([status.as_raw_fd()]).max().unwrap_or(3) + 1;
-    let moved = wanted
-        .into_iter()
-        .map(|(fd, number)| Ok((rustix::io::fcntl_dupfd_cloexec(fd, above)?, number)))
-        .collect::<io::Result<Vec<_>>>()?;
-    if moved.iter().any(|(_, number)| *number == status.as_raw_fd()) {
-        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    let above = wanted.iter().map(|(_, number)| *number).max().unwrap_or(2) + 1;
+    let moved = |fd: BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, above).map_err(io::Error::from);
+    let all = wanted.iter().map(|(fd, number)| Ok((moved(*fd)?, *number))).collect();
+    match (all, moved(status.as_fd())) {
+        (Ok(all), Ok(moved)) => Ok((all, moved)),
+        (Err(why), _) | (_, Err(why)) => Err((why, status)),
     }
-    for (fd, number) in &moved {
-        sys::duplicate_to(fd.as_fd(), *number)?;
-    }
-    Ok(())
 }
 
 fn limits(inside: &Inside) -> io::Result<()> {

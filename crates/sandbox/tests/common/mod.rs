@@ -115,6 +115,26 @@ impl Running {
         Self { process, out, err }
     }
 
+    /// Waits for a line of output.
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while rustix::io::read(&self.out, &mut byte).unwrap() == 1 && byte != *b"\n" {
+            line.extend(byte);
+        }
+        String::from_utf8(line).unwrap()
+    }
+
+    /// How many bytes have come since the last call.
+    pub fn read_without_waiting(self) -> impl FnMut() -> usize {
+        rustix::io::ioctl_fionbio(&self.out, true).unwrap();
+        let mut buffer = [0; 65_536];
+        move || {
+            let _keep = &self.err;
+            rustix::io::read(&self.out, &mut buffer).unwrap_or(0)
+        }
+    }
+
     /// How it ended, and what it wrote to both outputs.
     pub async fn end(mut self) -> (Exit, String, String) {
         let read = |fd: OwnedFd| {
