@@ -27,6 +27,7 @@ mod running;
 mod settling;
 mod state;
 pub mod tables;
+mod urls;
 #[cfg(test)]
 mod testing;
 
@@ -43,6 +44,7 @@ use moln_kernel::{
 use moln_store::{Blobs, Store, StoreError};
 
 pub use execute::Execute;
+pub use urls::Urls;
 
 moln_wire::api!(pub mod model);
 

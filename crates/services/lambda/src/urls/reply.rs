@@ -1,0 +1,177 @@
+//! The answer that what a function returned becomes.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-response-payload>
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
+
+/// Headers that are the connection's, not the function's: they come under another name.
+const REMAPPED: [&str; 11] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "date",
+    "host",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+];
+
+/// Status and headers.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Front {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+}
+
+/// What a function returned is no answer: 502.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadGateway;
+
+/// Reads what a function returned. An object with `statusCode` says all itself; anything else is the body of a 200.
+pub(crate) fn read(payload: &[u8]) -> Result<(Front, Bytes), BadGateway> {
+    if payload.is_empty() {
+        return Ok((front(&Map::new())?, Bytes::new()));
+    }
+    let value: Value = serde_json::from_slice(payload).map_err(|_| BadGateway)?;
+    match value {
+        Value::Object(members) if members.contains_key("statusCode") => {
+            let body = body(&members)?;
+            Ok((front(&members)?, body))
+        }
+        Value::String(text) => Ok((front(&Map::new())?, text.into())),
+        other => Ok((front(&Map::new())?, other.to_string().into())),
+    }
+}
+
+/// Reads `statusCode`, `headers`, `cookies`: of an answer, or of the prelude of a streamed one.
+pub(crate) fn front(members: &Map<String, Value>) -> Result<Front, BadGateway> {
+    let status = match members.get("statusCode") {
+        None | Some(Value::Null) => 200,
+        Some(Value::Number(number)) => {
+            number.as_u64().and_then(|n| u16::try_from(n).ok()).ok_or(BadGateway)?
+        }
+        Some(Value::String(text)) => text.parse().map_err(|_| BadGateway)?,
+        Some(_) => return Err(BadGateway),
+    };
+    // Interim answers are not an answer.
+    let status =
+        StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 200).ok_or(BadGateway)?;
+    let mut headers = HeaderMap::new();
+    match members.get("headers") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(all)) => {
+            for (name, value) in all {
+                add(&mut headers, name, value)?;
+            }
+        }
+        Some(_) => return Err(BadGateway),
+    }
+    match members.get("cookies") {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(cookies)) => {
+            for cookie in cookies {
+                let value = cookie.as_str().and_then(|text| HeaderValue::from_str(text).ok());
+                headers.append(header::SET_COOKIE, value.ok_or(BadGateway)?);
+            }
+        }
+        Some(_) => return Err(BadGateway),
+    }
+    if !headers.contains_key(header::CONTENT_TYPE) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(Front { status, headers })
+}
+
+fn add(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), BadGateway> {
+    let text = match value {
+        Value::Null => return Ok(()),
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::Array(_) | Value::Object(_) => return Err(BadGateway),
+    };
+    let name = name.to_ascii_lowercase();
+    let name = if REMAPPED.contains(&name.as_str()) { format!("x-amzn-remapped-{name}") } else { name };
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| BadGateway)?;
+    headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).map_err(|_| BadGateway)?);
+    Ok(())
+}
+
+fn body(members: &Map<String, Value>) -> Result<Bytes, BadGateway> {
+    let text = match members.get("body") {
+        None | Some(Value::Null) => return Ok(Bytes::new()),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    if members.get("isBase64Encoded").and_then(Value::as_bool) == Some(true) {
+        return STANDARD.decode(text).map(Bytes::from).map_err(|_| BadGateway);
+    }
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_json(value: Value) -> (u16, String, String) {
+        let (front, body) = read(value.to_string().as_bytes()).unwrap();
+        let kind = front.headers["content-type"].to_str().unwrap().to_owned();
+        (front.status.as_u16(), kind, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn without_a_status_the_value_is_the_body() {
+        let json_kind = "application/json".to_owned();
+        for (value, body) in [
+            (json!({"hello": "world"}), r#"{"hello":"world"}"#),
+            (json!(["hello", 3, true]), r#"["hello",3,true]"#),
+            (json!("hello"), "hello"),
+            (json!(3.1), "3.1"),
+            (json!(true), "true"),
+            (json!(null), "null"),
+        ] {
+            assert_eq!(read_json(value), (200, json_kind.clone(), body.to_owned()));
+        }
+        assert_eq!(read(b"").unwrap().1.len(), 0);
+    }
+
+    #[test]
+    fn with_a_status_everything_is_said() {
+        let answer = json!({
+            "statusCode": "201", "headers": {"Content-Type": "text/plain", "X-N": 1, "Date": "d", "x-null": null},
+            "cookies": ["a=1", "b=2"], "body": "aGk=", "isBase64Encoded": true,
+        });
+        let (front, body) = read(answer.to_string().as_bytes()).unwrap();
+        assert_eq!((front.status.as_u16(), &body[..]), (201, &b"hi"[..]));
+        assert_eq!(front.headers["x-n"], "1");
+        assert_eq!(front.headers["x-amzn-remapped-date"], "d");
+        assert_eq!(front.headers.get_all("set-cookie").iter().count(), 2);
+        assert!(!front.headers.contains_key("x-null"));
+        assert_eq!(read_json(json!({"statusCode": 200, "body": {"a": 1}})).2, r#"{"a":1}"#);
+        assert_eq!(read_json(json!({"statusCode": 204})), (204, "application/json".into(), String::new()));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_a_bad_gateway() {
+        for value in [
+            json!({"statusCode": 99}),
+            json!({"statusCode": 101}),
+            json!({"statusCode": "x"}),
+            json!({"statusCode": {}}),
+            json!({"statusCode": 200, "headers": ["a"]}),
+            json!({"statusCode": 200, "headers": {"a b": "c"}}),
+            json!({"statusCode": 200, "headers": {"a": "b\nc"}}),
+            json!({"statusCode": 200, "cookies": [1]}),
+            json!({"statusCode": 200, "body": "%", "isBase64Encoded": true}),
+        ] {
+            assert_eq!(read(value.to_string().as_bytes()).unwrap_err(), BadGateway, "{value}");
+        }
+        assert_eq!(read(b"{").unwrap_err(), BadGateway);
+    }
+}
