@@ -9,6 +9,7 @@ mod api;
 mod bucket;
 mod content;
 mod errors;
+mod front;
 pub mod limits;
 mod names;
 mod notification;
@@ -29,6 +30,8 @@ use moln_kernel::{
     ports::{InvokeFunction, PublishToTopic, PutEvent, SendToQueue},
 };
 use moln_store::{Store, blobs::Blobs};
+
+pub use front::{claims, is_raw};
 
 moln_wire::api!(pub mod model);
 

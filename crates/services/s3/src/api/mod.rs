@@ -9,8 +9,9 @@ mod objects;
 mod rules;
 pub(crate) mod settings;
 
+use http::{Response, request::Parts};
 use moln_kernel::{ApiError, Context};
-use moln_wire::{Hooks, Operation, ValidationFailure};
+use moln_wire::{ByteStream, Hooks, Operation, ValidationFailure, service::RawAnswer};
 
 use crate::{
     Buckets, errors,
@@ -68,6 +69,20 @@ impl Hooks for Buckets {
     /// operations, each with its own words.
     fn translate(&self, _: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
         failures.iter().any(|failure| failure.path.contains('.')).then(errors::malformed_xml)
+    }
+
+    fn finish(
+        &self,
+        operation: Option<&'static Operation>,
+        _: &Context,
+        head: &Parts,
+        response: &mut Response<ByteStream>,
+    ) {
+        self.last_look(operation, head, response);
+    }
+
+    fn raw<'a>(&'a self, ctx: &'a Context, head: &'a Parts, body: ByteStream) -> Option<RawAnswer<'a>> {
+        Some(Box::pin(self.raw_answer(ctx, head, body)))
     }
 }
 

@@ -114,6 +114,7 @@ impl Buckets {
             key: &input.key,
             source: Source::Body(body),
             claims,
+            algorithm: Algorithm::Crc64Nvme,
             most: limits::UPLOAD,
             conditions,
             event: Event::CreatedPut,
@@ -183,6 +184,8 @@ pub(crate) struct Storing<'a> {
     pub(crate) key: &'a str,
     pub(crate) source: Source,
     pub(crate) claims: Claims,
+    /// Whose checksum is kept when the client claims none.
+    pub(crate) algorithm: Algorithm,
     pub(crate) most: u64,
     pub(crate) conditions: WriteConditions<'a>,
     pub(crate) event: Event,
