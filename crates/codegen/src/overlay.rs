@@ -24,6 +24,8 @@ pub struct Overlay {
     pub query: Ordered<Vec<String>>,
     /// `Structure.Member` that the model requires and AWS leaves out when it is empty.
     pub optional: Vec<String>,
+    /// Output shape → the root of its document, in XML.
+    pub roots: Ordered<String>,
     /// Error shape → code and status of the query protocol.
     pub errors: Ordered<Error>,
 }
@@ -52,6 +54,10 @@ impl Overlay {
             if shape.required.len() == before {
                 return Err(unknown(path));
             }
+        }
+        for (name, root) in self.roots.iter() {
+            let shape = model.shapes.get_mut(name).ok_or_else(|| unknown(name))?;
+            shape.location_name = Some(root.clone());
         }
         for (name, error) in self.errors.iter() {
             let shape =
