@@ -1,5 +1,7 @@
 //! What patterns want, and what is no pattern.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 use moln_event_pattern::{BadPattern, Pattern};
 use serde_json::{Value, json};
 

@@ -24,7 +24,7 @@ pub(super) fn callee(arn: &str) -> Option<Callee> {
 }
 
 /// Delivers to functions: the payload is the event. To be registered with the outbox under [`FunctionTarget::KIND`].
-pub struct FunctionTarget {
+pub(crate) struct FunctionTarget {
     events: Arc<Asynchronous>,
     functions: Arc<dyn RunFunction>,
     clock: SharedClock,
@@ -32,7 +32,7 @@ pub struct FunctionTarget {
 
 impl FunctionTarget {
     /// The kind functions are registered under.
-    pub const KIND: &'static str = "lambda";
+    pub(crate) const KIND: &'static str = "lambda";
 
     pub(crate) fn new(
         events: Arc<Asynchronous>,

@@ -34,7 +34,7 @@ struct Lane {
 /// All lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: BTreeMap<Address, Lane>,
+    all: BTreeMap<Address, Lane>,
     /// Who had the last turn.
     last: Option<Address>,
     running: usize,
@@ -73,7 +73,7 @@ impl Lane {
 impl Lanes {
     /// An entry was written.
     pub(crate) fn note(&mut self, address: &Address, spot: Spot) {
-        let lane = self.lanes.entry(address.clone()).or_insert_with(|| Lane {
+        let lane = self.all.entry(address.clone()).or_insert_with(|| Lane {
             next: None,
             from: spot,
             running: BTreeSet::new(),
@@ -102,9 +102,9 @@ impl Lanes {
             Some(last) => (Bound::Excluded(last.clone()), Bound::Unbounded),
             None => (Bound::Unbounded, Bound::Unbounded),
         };
-        let behind = self.lanes.range(behind).find(|(_, lane)| ready(lane));
-        let address = behind.or_else(|| self.lanes.iter().find(|(_, lane)| ready(lane)))?.0.clone();
-        let lane = self.lanes.get_mut(&address)?;
+        let behind = self.all.range(behind).find(|(_, lane)| ready(lane));
+        let address = behind.or_else(|| self.all.iter().find(|(_, lane)| ready(lane)))?.0.clone();
+        let lane = self.all.get_mut(&address)?;
         lane.next = None;
         let want = TURN.min(room).min(lane.width - lane.running.len());
         self.last = Some(address.clone());
@@ -122,7 +122,7 @@ impl Lanes {
         first: Option<Spot>,
         following: Option<Timestamp>,
     ) {
-        let Some(lane) = self.lanes.get_mut(address) else { return };
+        let Some(lane) = self.all.get_mut(address) else { return };
         // What was noted since the turn began may stand before what was seen.
         let noted = lane.next.is_some();
         lane.running.extend(taken);
@@ -137,7 +137,7 @@ impl Lanes {
 
     /// An entry is not under way any more.
     pub(crate) fn done(&mut self, address: &Address, spot: Spot, went: Went, now: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(address) else { return };
+        let Some(lane) = self.all.get_mut(address) else { return };
         if lane.running.remove(&spot) {
             self.running = self.running.saturating_sub(1);
         }
@@ -161,8 +161,8 @@ impl Lanes {
 
     fn sweep(&mut self, address: &Address) {
         let idle = |lane: &Lane| lane.next.is_none() && lane.running.is_empty() && lane.broken.is_empty();
-        if self.lanes.get(address).is_some_and(idle) {
-            self.lanes.remove(address);
+        if self.all.get(address).is_some_and(idle) {
+            self.all.remove(address);
         }
     }
 
@@ -176,7 +176,7 @@ impl Lanes {
         if self.running >= WIDTH {
             return None;
         }
-        let open = self.lanes.values().filter(|lane| lane.running.len() < lane.width);
+        let open = self.all.values().filter(|lane| lane.running.len() < lane.width);
         open.filter_map(|lane| Some(lane.next?.max(lane.paused))).min()
     }
 }
@@ -242,7 +242,7 @@ mod tests {
         let turn = lanes.turn(Timestamp(9)).unwrap();
         assert_eq!(turn.from, spot(3, 3));
         lanes.took(&turn.lane, &[], &[], None, None);
-        assert_eq!((lanes.turn(Timestamp(9)), lanes.lanes.len()), (None, 0), "an empty lane costs nothing");
+        assert_eq!((lanes.turn(Timestamp(9)), lanes.all.len()), (None, 0), "an empty lane costs nothing");
     }
 
     #[test]

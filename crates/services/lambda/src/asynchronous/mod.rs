@@ -16,7 +16,7 @@ mod perform;
 mod tests;
 mod worker;
 
-pub use inbox::FunctionTarget;
+pub(crate) use inbox::FunctionTarget;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

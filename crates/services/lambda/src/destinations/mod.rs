@@ -17,15 +17,15 @@ use moln_kernel::{
 
 /// The services beside Lambda that take what events come to. What is `None` is not there.
 #[derive(Clone, Default)]
-pub struct Destinations {
+pub(crate) struct Destinations {
     /// SQS.
-    pub queues: Option<Arc<dyn SendToQueue>>,
+    pub(crate) queues: Option<Arc<dyn SendToQueue>>,
     /// SNS.
-    pub topics: Option<Arc<dyn PublishToTopic>>,
+    pub(crate) topics: Option<Arc<dyn PublishToTopic>>,
     /// `EventBridge`.
-    pub buses: Option<Arc<dyn PutEvent>>,
+    pub(crate) buses: Option<Arc<dyn PutEvent>>,
     /// S3.
-    pub objects: Option<Arc<dyn Objects>>,
+    pub(crate) objects: Option<Arc<dyn Objects>>,
 }
 
 /// What kind of resource a destination is.
@@ -72,6 +72,11 @@ pub(crate) struct Parcel<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// Whether a queue's ARN names a FIFO queue: its name says so.
+pub(crate) fn is_fifo(arn: &str) -> bool {
+    arn.as_bytes().ends_with(b".fifo")
+}
+
 fn missing(what: &str) -> ApiError {
     ApiError {
         status: 501,
@@ -86,7 +91,7 @@ impl Destinations {
         match kind {
             Kind::Queue => {
                 let queues = self.queues.as_ref().ok_or_else(|| missing("SQS"))?;
-                let fifo = parcel.to.ends_with(".fifo");
+                let fifo = is_fifo(parcel.to);
                 let message = QueueMessage {
                     body: text(),
                     attributes: attributes(parcel),

@@ -46,10 +46,6 @@ fn function(ctx: &Context, functions: &dyn RunFunction, name: &str) -> Result<(C
     Ok((callee, profile))
 }
 
-fn scaling(config: ScalingConfig) -> Option<i32> {
-    config.maximum_concurrency
-}
-
 fn provisioned(config: &ProvisionedPollerConfig) -> Option<(Option<i32>, Option<i32>)> {
     let bounds = (config.minimum_pollers, config.maximum_pollers);
     (bounds != (None, None)).then_some(bounds)
@@ -114,7 +110,7 @@ impl Mappings {
             batch_size: input.batch_size.unwrap_or_else(check::default_batch),
             window: input.maximum_batching_window_in_seconds.unwrap_or(0),
             filters: check::filters(input.filter_criteria)?,
-            maximum_concurrency: input.scaling_config.and_then(scaling),
+            maximum_concurrency: input.scaling_config.and_then(|config| config.maximum_concurrency),
             provisioned: input.provisioned_poller_config.as_ref().and_then(provisioned),
             reports_failures: input.function_response_types.is_some_and(|types| !types.is_empty()),
             kms_key: input.kms_key_arn.filter(|key| !key.is_empty()),
@@ -186,7 +182,7 @@ impl Mappings {
             row.filters = check::filters(input.filter_criteria)?;
         }
         if let Some(config) = input.scaling_config {
-            row.maximum_concurrency = scaling(config);
+            row.maximum_concurrency = config.maximum_concurrency;
         }
         if let Some(config) = &input.provisioned_poller_config {
             row.provisioned = provisioned(config);

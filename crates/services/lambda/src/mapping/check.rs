@@ -11,6 +11,7 @@ use super::{
     source::visibility_concern,
 };
 use crate::{
+    destinations::is_fifo,
     errors,
     model::{CreateEventSourceMappingRequest, FilterCriteria, UpdateEventSourceMappingRequest},
 };
@@ -115,7 +116,7 @@ pub(crate) fn filters(criteria: Option<FilterCriteria>) -> Result<Vec<String>, A
 
 /// How large batches may be, and how long they may wait.
 pub(crate) fn batches(row: &MappingRow) -> Result<(), ApiError> {
-    let fifo = row.source.ends_with(".fifo");
+    let fifo = is_fifo(&row.source);
     if fifo && row.window > 0 {
         return Err(errors::invalid_parameter("Batching window is not supported for FIFO queues"));
     }

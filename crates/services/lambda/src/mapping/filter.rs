@@ -17,11 +17,6 @@ impl Filter {
         Ok(Self { patterns })
     }
 
-    /// Whether everything is wanted.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.patterns.is_empty()
-    }
-
     /// Whether a record is wanted; `data` is the member that may hold JSON as text (`body` of a queue's message).
     pub(crate) fn wants(&self, record: &[u8], data: &str) -> bool {
         if self.patterns.is_empty() {

@@ -10,6 +10,7 @@ use moln_kernel::{
 };
 
 use super::record;
+use crate::destinations::is_fifo;
 
 /// A record in a poller's hands.
 #[derive(Clone, Debug)]
@@ -111,7 +112,7 @@ impl Source for QueueSource {
     }
 
     fn ordered(&self) -> bool {
-        self.arn.ends_with(".fifo")
+        is_fifo(&self.arn)
     }
 
     fn poll(&self, ask: Ask) -> BoxFuture<'static, Result<Vec<Item>, ApiError>> {

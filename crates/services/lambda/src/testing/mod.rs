@@ -1,4 +1,5 @@
 //! What tests of events stand on: functions, queues and figures that are not the real ones, on a clock moved by hand.
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_wraps)] // tests
 
 mod queue;
 

@@ -10,6 +10,8 @@ use moln_kernel::{
 };
 use tokio::sync::Notify;
 
+use crate::destinations::is_fifo;
+
 /// A message, wherever it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
@@ -85,7 +87,7 @@ impl FakeQueues {
             .filter(|kept| kept.queue == queue && kept.visible > now)
             .filter_map(|kept| kept.message.group_id.clone())
             .collect();
-        if !queue.ends_with(".fifo") {
+        if !is_fifo(queue) {
             locked.clear();
         }
         let mut taken = Vec::new();
@@ -125,7 +127,7 @@ impl ReceiveFromQueue for FakeQueues {
     fn facts<'a>(&'a self, _: &'a Context, arn: &'a str) -> BoxFuture<'a, Result<QueueFacts, ApiError>> {
         let missing = arn.ends_with(":missing");
         let facts = QueueFacts {
-            fifo: arn.ends_with(".fifo"),
+            fifo: is_fifo(arn),
             visibility_timeout: *self.visibility.lock().unwrap(),
             created: Timestamp(0),
         };
