@@ -11,6 +11,7 @@ mod environment;
 mod invocation;
 pub mod limits;
 mod pool;
+mod prepare;
 pub mod provision;
 mod revision;
 mod runtime;
@@ -152,6 +153,11 @@ impl Functions {
     /// How many environments there are, pre-warmed ones and those that end included.
     pub fn environments(&self) -> usize {
         self.pool.environments()
+    }
+
+    /// How many pre-warmed processes wait for a function.
+    pub fn waiting(&self) -> usize {
+        self.pool.waiting()
     }
 
     /// What the sandboxes of this machine are like.

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Ask a running server how it is.
     Health(Health),
+    /// Look at or install the languages that functions run in.
+    Runtimes(Runtimes),
 }
 
 const SERVE_EXAMPLES: &str = "\
@@ -103,6 +105,11 @@ pub(crate) struct Serve {
     /// Open connections at once [default: 20000]
     #[arg(long, env = "MOLN_MAX_CONNECTIONS", value_name = "N")]
     pub(crate) max_connections: Option<usize>,
+    /// How well functions must be confined [default: best]
+    #[arg(long, env = "MOLN_SANDBOX", value_enum)]
+    pub(crate) sandbox: Option<Sandbox>,
+    #[command(flatten)]
+    pub(crate) languages: Languages,
     /// Configuration file [default: ./moln.toml if it is there]
     #[arg(long, env = "MOLN_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -116,6 +123,18 @@ pub(crate) enum Auth {
     Auto,
     /// Who signs with a known key, everywhere
     Required,
+}
+
+/// How well functions must be confined. `moln doctor` tells what this machine gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sandbox {
+    /// In namespaces of their own, or the server does not start
+    Require,
+    /// As well as this machine can
+    Best,
+    /// Not at all: functions may do whatever the server may
+    Off,
 }
 
 /// How much is logged.
@@ -207,12 +226,70 @@ pub(crate) enum ClockCommand {
     },
 }
 
+const RUNTIMES_EXAMPLES: &str = "\
+Examples:
+  moln runtimes list                        what this machine has, and how to get the rest
+  moln runtimes install nodejs20.x          Node.js and the AWS SDK, from the npm registry
+  moln runtimes install --all               everything that can be installed
+
+Node.js is fetched in the exact version AWS last had; Python is the machine's own of the same
+minor version, and boto3 is fetched. A server fetches by itself what a function needs when it is
+first invoked, unless --offline is given.";
+
+/// Where languages are found.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Languages {
+    /// Where runtimes and SDKs are kept, for all data directories [default: ~/.cache/moln]
+    #[arg(long, env = "MOLN_RUNTIMES", value_name = "DIR")]
+    pub(crate) runtimes: Option<PathBuf>,
+    /// A directory with Python interpreters (DIR/bin/python3.12 or DIR/*/bin/python3.12), besides PATH, pyenv's and uv's
+    #[arg(long, env = "MOLN_PYTHON", value_name = "DIR", value_delimiter = ':')]
+    pub(crate) python: Vec<PathBuf>,
+    /// Fetch no runtime or SDK when a function needs it
+    #[arg(long, env = "MOLN_OFFLINE")]
+    pub(crate) offline: bool,
+}
+
+/// Options of `runtimes`.
+#[derive(Debug, Args)]
+#[command(after_help = RUNTIMES_EXAMPLES)]
+pub(crate) struct Runtimes {
+    #[command(subcommand)]
+    pub(crate) what: RuntimesCommand,
+}
+
+/// What to do with runtimes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuntimesCommand {
+    /// Print every runtime that functions can use and whether it is there
+    List {
+        /// As JSON, with the places
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        languages: Languages,
+    },
+    /// Fetch what runtimes need
+    Install {
+        /// Names such as nodejs20.x or python3.12
+        #[arg(value_name = "RUNTIME", required_unless_present = "all")]
+        names: Vec<String>,
+        /// Every runtime for which there is a way
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+        #[command(flatten)]
+        languages: Languages,
+    },
+}
+
 /// Options of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// The data directory to look at [default: as for serve]
     #[arg(long, env = "MOLN_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) languages: Languages,
     #[command(flatten)]
     pub(crate) target: Target,
 }

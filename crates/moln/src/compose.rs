@@ -2,6 +2,7 @@
 
 use std::{
     io::{Read, Write},
+    net::SocketAddr,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -15,18 +16,22 @@ use moln_gateway::{
     route::{Registration, Router},
     sigv4::Verifier,
 };
+use moln_functions::Functions;
 use moln_iam::Iam;
 use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture, ports::NoMetrics};
+use moln_lambda::{Lambda, Ports};
 use moln_logs::LogGroups;
+use moln_sandbox::Launcher;
+use moln_s3::Buckets;
 use moln_sqs::Queues;
 use moln_sts::Sessions;
 use moln_store::{
-    FjallStore, Options, Store, StoreError,
+    Blobs, FjallStore, Options, Store, StoreError,
     backup::{self, BackupError},
 };
 use tokio::sync::watch;
 
-use crate::{config::Config, keys::Keyring, control::Operator, failure::Failure};
+use crate::{blobs, config::Config, keys::Keyring, control::Operator, failure::Failure, functions};
 
 /// How long background work may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -40,6 +45,8 @@ pub(crate) struct Moln {
     workers: Workers,
     queues: Arc<Queues>,
     logs: Arc<LogGroups>,
+    functions: Functions,
+    launcher: Launcher,
 }
 
 /// Opens the store of a data directory.
@@ -53,9 +60,17 @@ pub(crate) fn open(data: &Path) -> Result<Store, Failure> {
     FjallStore::open(options).map_err(|why| unreadable(data, &why))
 }
 
-/// Writes everything the store holds. No service keeps blob files yet; the first that does hands its blobs over here.
-pub(crate) fn backup(store: &Store, out: &mut dyn Write) -> Result<(), BackupError> {
-    backup::backup(store, None, out).map(drop)
+/// Opens the blobs of a data directory.
+pub(crate) fn open_blobs(data: &Path) -> Result<Blobs, Failure> {
+    blobs::open(data).map_err(|why| {
+        Failure::new(format!("cannot open the data directory {}: {why}.", data.display()))
+            .next("`moln doctor --data DIR` looks closer.")
+    })
+}
+
+/// Writes everything the store holds, and the blobs it refers to.
+pub(crate) fn backup(store: &Store, blobs: &Blobs, out: &mut dyn Write) -> Result<(), BackupError> {
+    backup::backup(store, Some(blobs), out).map(drop)
 }
 
 /// Fills an empty data directory; leaves it as it was when the backup is damaged.
@@ -74,7 +89,13 @@ fn unreadable(data: &Path, why: &StoreError) -> Failure {
 }
 
 /// Puts a server together. `stop` turns true when it is to end.
-pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>) -> Result<Moln, Failure> {
+pub(crate) fn compose(
+    config: Config,
+    store: Store,
+    stop: &watch::Receiver<bool>,
+    launcher: Launcher,
+    platform: (&'static str, SocketAddr),
+) -> Result<Moln, Failure> {
     let bad = |why: StoreError| unreadable(&config.data, &why);
     let system = Arc::new(SystemClock::new(stored_offset(&store).map_err(bad)?));
     let clock: SharedClock = Arc::<SystemClock>::clone(&system);
@@ -89,10 +110,51 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     let to_queues = QueueTarget::new(queues.clone(), Arc::clone(&clock), Arc::clone(&here));
     outbox.register(QueueTarget::KIND, Arc::new(to_queues));
     let logs = LogGroups::open(store.clone(), Arc::clone(&clock), Arc::new(NoMetrics)).map_err(bad)?;
-    logs.register(&outbox, here);
+    logs.register(&outbox, Arc::clone(&here));
     logs.start(&workers);
+    let iam = Iam::open(store.clone(), Arc::clone(&clock)).map_err(bad)?;
+    let sessions = Sessions::new(store.clone(), Arc::clone(&clock), iam.clone());
+    sessions.start(&workers);
+    let timers = Timers::new(store.clone(), Arc::clone(&clock));
+
+    let blobs = open_blobs(&config.data)?;
+    blobs::start(&workers, &blobs, &store, &clock);
+    let functions = functions::functions(functions::Parts {
+        launcher: launcher.clone(),
+        clock: Arc::clone(&clock),
+        logs: logs.clone(),
+        credentials: sessions.clone(),
+        blobs: blobs.clone(),
+        data: &config.data,
+        languages: &config.languages,
+        platform,
+    })?;
+    let lambda = Lambda::open(Ports {
+        store: store.clone(),
+        blobs: blobs.clone(),
+        clock: Arc::clone(&clock),
+        execute: Arc::new(functions.clone()),
+        timers: timers.clone(),
+        outbox: outbox.clone(),
+        logs: logs.clone(),
+        metrics: Arc::new(NoMetrics),
+        queues: queues.clone(),
+        sources: queues.clone(),
+        topics: None,
+        buses: None,
+        objects: None,
+        roles: Some(iam.clone()),
+        endpoint: here,
+    })
+    .map_err(bad)?;
+    lambda.start(&workers);
+    logs.functions(lambda.clone());
+    let lambda = Registration::new(Arc::new(moln_lambda::model::Api(lambda)))
+        .body_limit(moln_lambda::limits::REQUEST_BYTES)
+        .claims(moln_lambda::location::is_link)
+        .raw(moln_lambda::location::is_link);
     outbox.start(&workers, None);
-    Timers::new(store.clone(), Arc::clone(&clock)).start(&workers, None);
+    timers.start(&workers, None);
     advance.add(Arc::new(Visibility(Arc::clone(&queues))));
     let sqs = Registration::new(Arc::new(moln_sqs::model::Api(Arc::clone(&queues))))
         .aliases(&["queue"])
@@ -100,17 +162,25 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
 
     let logs_api = Registration::new(Arc::new(moln_logs::model::Api(Arc::clone(&logs))));
 
-    let iam = Iam::open(store.clone(), Arc::clone(&clock)).map_err(bad)?;
-    let sessions = Sessions::new(store.clone(), Arc::clone(&clock), iam.clone());
-    sessions.start(&workers);
     let keyring = Keyring(vec![Arc::new(config.keys), iam.clone(), sessions.clone()]);
     let iam = Registration::new(Arc::new(moln_iam::model::Api(iam)));
     let sts = Registration::new(Arc::new(moln_sts::model::Api(sessions)));
+
+    let ports = moln_s3::Ports { queues: Some(queues.clone()), ..moln_s3::Ports::default() };
+    let unprepared = |why: moln_kernel::ApiError| Failure::new(format!("S3 cannot start: {}.", why.message));
+    let buckets =
+        Buckets::open(store.clone(), blobs.clone(), Arc::clone(&clock), ports).map_err(unprepared)?;
+    let s3 = Registration::new(Arc::new(moln_s3::model::Api(buckets)))
+        .claims(moln_s3::claims)
+        .raw(moln_s3::is_raw)
+        .open()
+        .body_limit(moln_s3::limits::BODY);
 
     let operator = Operator {
         clock: Arc::clone(&movable),
         advance,
         store: store.clone(),
+        blobs,
         workers: workers.clone(),
         stop: stop.clone(),
     };
@@ -121,8 +191,8 @@ pub(crate) fn compose(config: Config, store: Store, stop: &watch::Receiver<bool>
     };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(vec![sqs, logs_api, iam, sts]), doorkeeper, movable, settings, Arc::new(operator));
-    Ok(Moln { gateway: Arc::new(gateway), store, workers, queues, logs })
+    let gateway = Gateway::new(Router::new(vec![sqs, lambda, logs_api, iam, sts, s3]), doorkeeper, movable, settings, Arc::new(operator));
+    Ok(Moln { gateway: Arc::new(gateway), store, workers, queues, logs, functions, launcher })
 }
 
 impl Moln {
@@ -135,6 +205,9 @@ impl Moln {
     /// Ends background work, waits until everything is on disk, and closes the store.
     pub(crate) async fn end(self) -> Result<(), Failure> {
         self.workers.stop(GRACE).await;
+        self.functions.stop(GRACE).await;
+        // Whatever still runs in a sandbox ends with its launcher.
+        drop(self.launcher);
         let store = self.store;
         match tokio::task::spawn_blocking(move || store.close()).await {
             Ok(Ok(())) => Ok(()),

@@ -15,7 +15,7 @@ use moln_kernel::{AccountId, Region};
 use serde::Deserialize;
 
 use crate::{
-    cli::{Auth, LogFormat, LogLevel, Serve},
+    cli::{Auth, Languages, LogFormat, LogLevel, Sandbox, Serve},
     failure::Failure,
     keys::RootKeys,
 };
@@ -44,6 +44,7 @@ struct File {
     log_format: Option<LogFormat>,
     log_requests: bool,
     max_connections: Option<usize>,
+    sandbox: Option<Sandbox>,
 }
 
 /// Everything the server needs to know, checked.
@@ -60,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log_requests: bool,
     pub(crate) limits: Limits,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) languages: Languages,
 }
 
 /// An address to listen on.
@@ -109,6 +112,8 @@ impl Config {
             log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
             log_requests: given.log_requests || file.log_requests,
             limits,
+            sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Best),
+            languages: given.languages,
         })
     }
 }

@@ -8,7 +8,7 @@ use moln_gateway::{
     metrics::Exposition,
 };
 use moln_kernel::{ApiError, MovableClock, Timestamp, clock::BoxFuture};
-use moln_store::{Stats, Store, stats::SYNC_BUCKETS_MICROS};
+use moln_store::{Blobs, Stats, Store, stats::SYNC_BUCKETS_MICROS};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -19,6 +19,7 @@ pub(crate) struct Operator {
     pub(crate) clock: Arc<dyn MovableClock>,
     pub(crate) advance: Advance,
     pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
     pub(crate) workers: Workers,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -43,9 +44,9 @@ impl Control for Operator {
 
     fn backup(&self) -> Result<Pieces, ApiError> {
         let (mut writer, pieces) = pieces::channel();
-        let store = self.store.clone();
+        let (store, blobs) = (self.store.clone(), self.blobs.clone());
         // Reads the whole store, and waits for the client: on a thread that may.
-        tokio::task::spawn_blocking(move || match compose::backup(&store, &mut writer) {
+        tokio::task::spawn_blocking(move || match compose::backup(&store, &blobs, &mut writer) {
             Ok(()) => {
                 if let Err(error) = writer.finish() {
                     tracing::warn!(%error, "a backup was not fetched to its end");

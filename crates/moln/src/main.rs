@@ -1,6 +1,7 @@
 //! `moln`: the serverless cloud you own, as one program. This crate reads the command line and the configuration, puts the
 //! parts together ([`compose`], the only place that knows every service), and runs.
 
+mod blobs;
 mod cli;
 mod client;
 mod commands;
@@ -8,9 +9,11 @@ mod compose;
 mod config;
 mod control;
 mod failure;
+mod functions;
 mod keys;
 mod logging;
 mod pieces;
+mod sandbox;
 
 use std::process::ExitCode;
 

@@ -32,7 +32,8 @@ pub(super) async fn save(options: &Backup) -> Result<ExitCode, Failure> {
                 return Err(Failure::usage(format!("there is no data directory {}.", data.display())));
             }
             let store = compose::open(data)?;
-            compose::backup(&store, &mut target).map_err(|why| Failure::new(format!("{why}.")))?;
+            let blobs = compose::open_blobs(data)?;
+            compose::backup(&store, &blobs, &mut target).map_err(|why| Failure::new(format!("{why}.")))?;
             store.close().map_err(|why| Failure::new(format!("the store did not close cleanly: {why}.")))?;
             data.display().to_string()
         }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use moln_sandbox::Tier;
 use rustix::{
     fs::statvfs,
     process::{Resource, getrlimit},
@@ -15,10 +16,11 @@ use rustix::{
 
 use super::say;
 use crate::{
-    cli::{Doctor, Target},
+    cli::{Doctor, Languages, Target},
     client::Server,
     config::default_data,
     failure::Failure,
+    sandbox,
 };
 
 /// Below this the store cannot work for long, in bytes.
@@ -71,6 +73,8 @@ pub(super) fn run(options: &Doctor) -> ExitCode {
     }
     tell("clock", clock());
     tell("open files", open_files());
+    tell("runtimes", runtimes(&options.languages));
+    sandboxes(&mut tell);
     tell("server", server(&options.target));
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -157,6 +161,57 @@ fn open_files() -> Finding {
         ),
         Some(limit) => Fine(format!("at most {limit}")),
         None => Fine("no limit".into()),
+    }
+}
+
+/// Which languages functions can run in right away, and what it takes for the others.
+fn runtimes(languages: &Languages) -> Finding {
+    let runtimes = match super::runtimes::found(languages) {
+        Ok(runtimes) => runtimes,
+        Err(failure) => return Warn(failure.to_string(), "Name a directory with --runtimes DIR."),
+    };
+    let (mut ready, mut installable, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+    for (runtime, found) in runtimes {
+        match found {
+            Ok(_) => ready.push(runtime.name()),
+            Err(missing) if missing.installable => installable.push(runtime.name()),
+            Err(_) => absent.push(runtime.name()),
+        }
+    }
+    let mut text = format!("ready: {}", ready.join(", "));
+    if !installable.is_empty() {
+        text += &format!("; installed when first used: {}", installable.join(", "));
+    }
+    if absent.is_empty() {
+        return Fine(text);
+    }
+    text += &format!("; missing: {}", absent.join(", "));
+    Warn(text, "`moln runtimes list` says what each needs.")
+}
+
+/// How well functions are confined on this machine, step by step where something is missing.
+fn sandboxes(tell: &mut impl FnMut(&str, Finding)) {
+    let directory = std::env::temp_dir().join(format!("moln-doctor-{}", std::process::id()));
+    let report = match super::blocking(async { Ok(sandbox::probe(&directory)) }) {
+        Ok(Ok(report)) => report,
+        Ok(Err(why)) => {
+            return tell("sandbox", Fail(why.to_string(), "Functions cannot run without a launcher."));
+        }
+        Err(why) => return tell("sandbox", Fail(why.to_string(), "Functions cannot run here.")),
+    };
+    let what = match report.tier {
+        Tier::A => "tier A: functions run in namespaces, with limits held by the kernel",
+        Tier::B => "tier B: functions run in namespaces, memory is watched",
+        Tier::C => "tier C: functions run as confined processes that see the machine's files",
+        Tier::D => "tier D: functions run as plain processes",
+    };
+    tell("sandbox", if report.tier >= Tier::B {
+        Fine(what.into())
+    } else {
+        Warn(what.into(), "Run only code you trust, or see below.")
+    });
+    for step in report.steps.iter().filter(|step| !step.holds) {
+        tell(&format!("sandbox, {}", step.name), Warn(step.how.clone(), sandbox::hint(step)));
     }
 }
 

@@ -6,6 +6,7 @@ mod doctor;
 mod env;
 mod health;
 mod logs;
+pub(crate) mod runtimes;
 mod serve;
 
 use std::{
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Restore(options) => backup::restore(&options),
         Command::Logs(options) => blocking(logs::run(&options)),
         Command::Health(options) => blocking(health::run(&options)),
+        Command::Runtimes(options) => runtimes::run(options.what),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{io, process::ExitCode, sync::Arc};
 
 use moln_gateway::server::{Listener, Tls, serve};
+use moln_sandbox::LauncherProcess;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -15,27 +16,32 @@ use crate::{
     compose,
     config::{Config, Listen, key_of_environment},
     failure::Failure,
-    logging,
+    logging, sandbox,
 };
 
 pub(super) fn run(options: Serve) -> Result<ExitCode, Failure> {
     let config = Config::new(options, key_of_environment().as_ref())?;
+    // First of all: the launcher is forked while there is one thread.
+    let launcher = sandbox::fork(&config)?;
     logging::start(config.log_level, config.log_format);
     raise_open_files(config.limits.connections);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|why| Failure::new(format!("the system gives no threads: {why}")))?;
-    runtime.block_on(serve_until_stopped(config))?;
+    runtime.block_on(serve_until_stopped(config, launcher))?;
     // Whatever still runs has had its time.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve_until_stopped(config: Config) -> Result<(), Failure> {
+async fn serve_until_stopped(config: Config, launcher: LauncherProcess) -> Result<(), Failure> {
+    let launcher = sandbox::attach(launcher)?;
     let listeners = bind(&config.listen, config.tls.as_ref())?;
     let store = compose::open(&config.data)?;
     let (stop, mut stopped) = watch::channel(false);
     let (limits, tls, data) = (config.limits, config.tls.clone(), config.data.clone());
-    let moln = compose::compose(config, store, &stopped)?;
+    let platform = listeners.first().map(|listener| (listener.scheme(), listener.address()));
+    let platform = platform.ok_or_else(|| Failure::new("there is no address to listen on.".to_owned()))?;
+    let moln = compose::compose(config, store, &stopped, launcher, platform)?;
     for listener in &listeners {
         say(&format!("moln answers on {}://{}", listener.scheme(), listener.address()));
     }

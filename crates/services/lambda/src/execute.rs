@@ -52,15 +52,7 @@ impl Execute for Functions {
     }
 
     fn prepare<'a>(&'a self, revision: &'a Arc<Revision>) -> BoxFuture<'a, Result<(), Unavailable>> {
-        Box::pin(async move {
-            if revision.runtime.runnable() {
-                return Ok(());
-            }
-            Err(Unavailable::Runtime(format!(
-                "Moln does not run {}. It runs Node.js, Python and provided.al2, provided.al2023.",
-                revision.runtime
-            )))
-        })
+        Box::pin(self.prepare(revision))
     }
 
     fn provision(&self, revision: &Arc<Revision>, count: u32) {

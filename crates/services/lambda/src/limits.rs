@@ -33,5 +33,3 @@ pub const TAGS: usize = 50;
 pub const PAGE: usize = 50;
 /// How long a download link for code works, seconds (10 minutes).
 pub const LOCATION_SECONDS: u64 = 600;
-/// How long unused code stays before it is removed, milliseconds: somebody may be unpacking it.
-pub const BLOB_GRACE_MS: u64 = 3_600_000;

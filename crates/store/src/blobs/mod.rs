@@ -197,6 +197,15 @@ impl Blobs {
         Ok(file.take(end.saturating_sub(range.start)))
     }
 
+    /// The file of a blob whose length is not known, not checked against its hash.
+    pub fn file(&self, sha256: [u8; 32]) -> Result<File, BlobError> {
+        let blob = BlobRef { sha256, len: 0 };
+        File::open(self.path(&blob)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => BlobError::Missing(blob),
+            _ => error.into(),
+        })
+    }
+
     /// Keeps everything while a backup reads.
     pub(crate) fn reading(&self) -> Reading {
         self.held().readers += 1;
