@@ -16,7 +16,9 @@ use moln_wire::{ByteStream, Hooks, Operation, ValidationFailure, service::RawAns
 use crate::{
     Buckets, errors,
     model::{
-        AnalyticsConfiguration, CreateBucketOutput, CreateBucketRequest,
+        AbortMultipartUploadOutput, AbortMultipartUploadRequest, AnalyticsConfiguration,
+        CompleteMultipartUploadOutput, CompleteMultipartUploadRequest, CopyObjectOutput, CopyObjectRequest,
+        CreateBucketOutput, CreateBucketRequest, CreateMultipartUploadOutput, CreateMultipartUploadRequest,
         DeleteBucketAnalyticsConfigurationRequest, DeleteBucketCorsRequest, DeleteBucketEncryptionRequest,
         DeleteBucketIntelligentTieringConfigurationRequest, DeleteBucketInventoryConfigurationRequest,
         DeleteBucketLifecycleRequest, DeleteBucketMetricsConfigurationRequest,
@@ -38,29 +40,32 @@ use crate::{
         GetBucketReplicationRequest, GetBucketRequestPaymentOutput, GetBucketRequestPaymentRequest,
         GetBucketTaggingOutput, GetBucketTaggingRequest, GetBucketVersioningOutput,
         GetBucketVersioningRequest, GetBucketWebsiteOutput, GetBucketWebsiteRequest, GetObjectAclOutput,
-        GetObjectAclRequest, GetObjectLegalHoldOutput, GetObjectLegalHoldRequest,
-        GetObjectLockConfigurationOutput, GetObjectLockConfigurationRequest, GetObjectOutput,
-        GetObjectRequest, GetObjectRetentionOutput, GetObjectRetentionRequest, GetObjectTaggingOutput,
-        GetObjectTaggingRequest, GetPublicAccessBlockOutput, GetPublicAccessBlockRequest, HeadBucketOutput,
-        HeadBucketRequest, HeadObjectOutput, HeadObjectRequest, IntelligentTieringConfiguration,
-        InventoryConfiguration, ListBucketAnalyticsConfigurationsOutput,
-        ListBucketAnalyticsConfigurationsRequest, ListBucketIntelligentTieringConfigurationsOutput,
-        ListBucketIntelligentTieringConfigurationsRequest, ListBucketInventoryConfigurationsOutput,
-        ListBucketInventoryConfigurationsRequest, ListBucketMetricsConfigurationsOutput,
-        ListBucketMetricsConfigurationsRequest, ListBucketsOutput, ListBucketsRequest,
+        GetObjectAclRequest, GetObjectAttributesOutput, GetObjectAttributesRequest, GetObjectLegalHoldOutput,
+        GetObjectLegalHoldRequest, GetObjectLockConfigurationOutput, GetObjectLockConfigurationRequest,
+        GetObjectOutput, GetObjectRequest, GetObjectRetentionOutput, GetObjectRetentionRequest,
+        GetObjectTaggingOutput, GetObjectTaggingRequest, GetPublicAccessBlockOutput,
+        GetPublicAccessBlockRequest, HeadBucketOutput, HeadBucketRequest, HeadObjectOutput,
+        HeadObjectRequest, IntelligentTieringConfiguration, InventoryConfiguration,
+        ListBucketAnalyticsConfigurationsOutput, ListBucketAnalyticsConfigurationsRequest,
+        ListBucketIntelligentTieringConfigurationsOutput, ListBucketIntelligentTieringConfigurationsRequest,
+        ListBucketInventoryConfigurationsOutput, ListBucketInventoryConfigurationsRequest,
+        ListBucketMetricsConfigurationsOutput, ListBucketMetricsConfigurationsRequest, ListBucketsOutput,
+        ListBucketsRequest, ListMultipartUploadsOutput, ListMultipartUploadsRequest,
         ListObjectVersionsOutput, ListObjectVersionsRequest, ListObjectsOutput, ListObjectsRequest,
-        ListObjectsV2Output, ListObjectsV2Request, MetricsConfiguration, NotificationConfiguration,
-        PutBucketAccelerateConfigurationRequest, PutBucketAclRequest, PutBucketAnalyticsConfigurationRequest,
-        PutBucketCorsRequest, PutBucketEncryptionRequest, PutBucketIntelligentTieringConfigurationRequest,
-        PutBucketInventoryConfigurationRequest, PutBucketLifecycleConfigurationOutput,
-        PutBucketLifecycleConfigurationRequest, PutBucketLoggingRequest,
-        PutBucketMetricsConfigurationRequest, PutBucketNotificationConfigurationRequest,
-        PutBucketOwnershipControlsRequest, PutBucketPolicyRequest, PutBucketReplicationRequest,
-        PutBucketRequestPaymentRequest, PutBucketTaggingRequest, PutBucketVersioningRequest,
-        PutBucketWebsiteRequest, PutObjectAclOutput, PutObjectAclRequest, PutObjectLegalHoldOutput,
-        PutObjectLegalHoldRequest, PutObjectLockConfigurationOutput, PutObjectLockConfigurationRequest,
-        PutObjectOutput, PutObjectRequest, PutObjectRetentionOutput, PutObjectRetentionRequest,
-        PutObjectTaggingOutput, PutObjectTaggingRequest, PutPublicAccessBlockRequest, S3,
+        ListObjectsV2Output, ListObjectsV2Request, ListPartsOutput, ListPartsRequest, MetricsConfiguration,
+        NotificationConfiguration, PutBucketAccelerateConfigurationRequest, PutBucketAclRequest,
+        PutBucketAnalyticsConfigurationRequest, PutBucketCorsRequest, PutBucketEncryptionRequest,
+        PutBucketIntelligentTieringConfigurationRequest, PutBucketInventoryConfigurationRequest,
+        PutBucketLifecycleConfigurationOutput, PutBucketLifecycleConfigurationRequest,
+        PutBucketLoggingRequest, PutBucketMetricsConfigurationRequest,
+        PutBucketNotificationConfigurationRequest, PutBucketOwnershipControlsRequest, PutBucketPolicyRequest,
+        PutBucketReplicationRequest, PutBucketRequestPaymentRequest, PutBucketTaggingRequest,
+        PutBucketVersioningRequest, PutBucketWebsiteRequest, PutObjectAclOutput, PutObjectAclRequest,
+        PutObjectLegalHoldOutput, PutObjectLegalHoldRequest, PutObjectLockConfigurationOutput,
+        PutObjectLockConfigurationRequest, PutObjectOutput, PutObjectRequest, PutObjectRetentionOutput,
+        PutObjectRetentionRequest, PutObjectTaggingOutput, PutObjectTaggingRequest,
+        PutPublicAccessBlockRequest, S3, UploadPartCopyOutput, UploadPartCopyRequest, UploadPartOutput,
+        UploadPartRequest,
     },
 };
 
@@ -718,5 +723,64 @@ impl S3 for Buckets {
         input: GetObjectLegalHoldRequest,
     ) -> Result<GetObjectLegalHoldOutput, ApiError> {
         self.legal_hold(ctx, &input)
+    }
+    async fn copy_object(
+        &self,
+        ctx: &Context,
+        input: CopyObjectRequest,
+    ) -> Result<CopyObjectOutput, ApiError> {
+        self.copy(ctx, input).await
+    }
+    async fn upload_part_copy(
+        &self,
+        ctx: &Context,
+        input: UploadPartCopyRequest,
+    ) -> Result<UploadPartCopyOutput, ApiError> {
+        self.copy_part(ctx, input).await
+    }
+    async fn create_multipart_upload(
+        &self,
+        ctx: &Context,
+        input: CreateMultipartUploadRequest,
+    ) -> Result<CreateMultipartUploadOutput, ApiError> {
+        self.begin_upload(ctx, input).await
+    }
+    async fn upload_part(
+        &self,
+        ctx: &Context,
+        input: UploadPartRequest,
+    ) -> Result<UploadPartOutput, ApiError> {
+        self.bring_part(ctx, input).await
+    }
+    async fn complete_multipart_upload(
+        &self,
+        ctx: &Context,
+        input: CompleteMultipartUploadRequest,
+    ) -> Result<CompleteMultipartUploadOutput, ApiError> {
+        self.complete_upload(ctx, input).await
+    }
+    async fn abort_multipart_upload(
+        &self,
+        ctx: &Context,
+        input: AbortMultipartUploadRequest,
+    ) -> Result<AbortMultipartUploadOutput, ApiError> {
+        self.abort_upload(ctx, input).await
+    }
+    async fn list_parts(&self, ctx: &Context, input: ListPartsRequest) -> Result<ListPartsOutput, ApiError> {
+        self.parts(ctx, input)
+    }
+    async fn list_multipart_uploads(
+        &self,
+        ctx: &Context,
+        input: ListMultipartUploadsRequest,
+    ) -> Result<ListMultipartUploadsOutput, ApiError> {
+        self.uploads(ctx, input)
+    }
+    async fn get_object_attributes(
+        &self,
+        ctx: &Context,
+        input: GetObjectAttributesRequest,
+    ) -> Result<GetObjectAttributesOutput, ApiError> {
+        self.attributes(ctx, &input)
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Listed<T> {
 }
 
 /// The first text after all texts that begin with `prefix`; `None`: there is none.
-fn successor(prefix: &str) -> Option<String> {
+pub(crate) fn successor(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
         let mut next = u32::from(last) + 1;

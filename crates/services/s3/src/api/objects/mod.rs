@@ -8,5 +8,6 @@ pub(crate) mod describe;
 pub(crate) mod gets;
 pub(crate) mod lists;
 pub(crate) mod marks;
+pub(crate) mod parts;
 pub(crate) mod puts;
 pub(crate) mod uploads;

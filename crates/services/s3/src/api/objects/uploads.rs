@@ -165,7 +165,7 @@ impl Buckets {
         Ok(output)
     }
 
-    pub(crate) async fn upload_part(
+    pub(crate) async fn bring_part(
         &self,
         ctx: &Context,
         mut input: UploadPartRequest,
