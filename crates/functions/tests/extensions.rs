@@ -33,14 +33,18 @@ async fn an_extension_starts_first_hears_of_invocations_and_of_the_end() {
     bed.functions.retire(&revision.id);
     bed.settle(0).await;
     let lines = bed.lines.all();
-    let at = |part: &str| lines.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {lines:#?}"));
-    assert_eq!(lines[at("extension [")], "extension ['AWS_REGION', 'MINE']", "not what is the runtime's alone");
+    let at = |part: &str| {
+        lines.iter().position(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {lines:#?}"))
+    };
+    assert_eq!(
+        lines[at("extension [")],
+        "extension ['AWS_REGION', 'MINE']",
+        "not what is the runtime's alone"
+    );
     assert!(at("extension [") < at("runtime"), "{lines:#?}");
     assert_eq!(lines[at("EXTENSION")], "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE, SHUTDOWN]");
-    let heard: Vec<Value> = lines
-        .iter()
-        .filter_map(|line| serde_json::from_str(line.strip_prefix("heard ")?).ok())
-        .collect();
+    let heard: Vec<Value> =
+        lines.iter().filter_map(|line| serde_json::from_str(line.strip_prefix("heard ")?).ok()).collect();
     let kinds: Vec<&str> = heard.iter().map(|event| event["eventType"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["INVOKE", "INVOKE", "SHUTDOWN"]);
     assert!(lines[at("START")].contains(heard[0]["requestId"].as_str().unwrap()));
@@ -63,7 +67,8 @@ async fn the_end_gives_time_to_extensions_only() {
     assert_eq!(bed.lines.with("terminated").len(), 0);
     // With one that does not end by itself the runtime is asked first; then it takes its whole time.
     let mut stubborn = bed.script(&format!("{term}{ECHO}"));
-    stubborn.layers = vec![bed.extension("stubborn", "id = register('SHUTDOWN')\nsay(str(next(id)))\ntime.sleep(60)\n")];
+    stubborn.layers =
+        vec![bed.extension("stubborn", "id = register('SHUTDOWN')\nsay(str(next(id)))\ntime.sleep(60)\n")];
     let stubborn = Arc::new(stubborn);
     bed.value(&stubborn, json!(1)).await;
     let begun = std::time::Instant::now();
@@ -113,7 +118,13 @@ async fn an_extension_that_fails_takes_the_environment_along() {
     )];
     let finished = bed.invoke(&Arc::new(fails), json!(1)).await;
     assert_eq!(document(&finished)["errorType"], "Extension.Mine");
-    assert!(bed.lines.with("INIT_REPORT").last().unwrap().ends_with("Phase: invoke\tStatus: error\tError Type: Extension.Mine"));
+    assert!(
+        bed.lines
+            .with("INIT_REPORT")
+            .last()
+            .unwrap()
+            .ends_with("Phase: invoke\tStatus: error\tError Type: Extension.Mine")
+    );
     bed.settle(0).await;
 }
 
@@ -122,8 +133,9 @@ async fn a_time_limit_is_told_to_extensions() {
     let bed = Bed::new();
     let mut revision = bed.script("serve(lambda event, headers: time.sleep(60))\n");
     revision.timeout = Duration::from_millis(800);
-    revision.layers =
-        vec![bed.extension("watcher", "id = register('SHUTDOWN')\nsay('told ' + next(id)['shutdownReason'])\n")];
+    revision.layers = vec![
+        bed.extension("watcher", "id = register('SHUTDOWN')\nsay('told ' + next(id)['shutdownReason'])\n"),
+    ];
     let finished = bed.invoke(&Arc::new(revision), json!(1)).await;
     assert_eq!(finished.error, Some(FunctionError::Timeout));
     bed.lines.wait("told timeout").await;
@@ -133,7 +145,9 @@ async fn a_time_limit_is_told_to_extensions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn telemetry_reaches_a_listener_in_the_sandbox() {
     let bed = Bed::new();
-    let mut revision = bed.script("def handler(event, headers):\n    print('a line', flush=True)\n    return event\nserve(handler)\n");
+    let mut revision = bed.script(
+        "def handler(event, headers):\n    print('a line', flush=True)\n    return event\nserve(handler)\n",
+    );
     revision.layers = vec![bed.extension(
         "listener",
         "
@@ -171,14 +185,24 @@ while True:
     let line = bed.lines.wait("events [").await;
     let events: Vec<Value> = serde_json::from_str(line.strip_prefix("events ").unwrap()).unwrap();
     let kinds: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    for kind in
-        ["platform.initStart", "platform.telemetrySubscription", "platform.start", "function", "platform.runtimeDone"]
-    {
+    for kind in [
+        "platform.initStart",
+        "platform.telemetrySubscription",
+        "platform.start",
+        "function",
+        "platform.runtimeDone",
+    ] {
         assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
     }
     let done = events.iter().find(|event| event["type"] == "platform.runtimeDone").unwrap();
-    assert_eq!((&done["record"]["status"], &done["record"]["metrics"]["producedBytes"]), (&json!("success"), &json!(1)));
-    assert!(bed.lines.with("TELEMETRY\tName: listener\tState: Subscribed\tTypes: [platform, function]").len() == 1);
+    assert_eq!(
+        (&done["record"]["status"], &done["record"]["metrics"]["producedBytes"]),
+        (&json!("success"), &json!(1))
+    );
+    assert!(
+        bed.lines.with("TELEMETRY\tName: listener\tState: Subscribed\tTypes: [platform, function]").len()
+            == 1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,7 +223,8 @@ serve(handler)
     let revision = Arc::new(revision);
     assert_eq!(bed.value(&revision, json!(1)).await, "WARN");
     let lines: Vec<Value> = bed.lines.all().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let kinds: Vec<&str> = lines.iter().map(|line| line["type"].as_str().or(line["m"].as_str()).unwrap()).collect();
+    let kinds: Vec<&str> =
+        lines.iter().map(|line| line["type"].as_str().or(line["m"].as_str()).unwrap()).collect();
     assert_eq!(
         kinds,
         [

@@ -40,7 +40,7 @@ impl Environment {
             (!state.extensions.is_empty(), state.extensions.iter().any(|extension| extension.external))
         });
         if any {
-            self.thaw().await;
+            self.wake().await;
             self.grace(reason, external, limits).await;
         }
         self.kill().await;

@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, time::timeout_at};
 use crate::{
     Finished, Invocation,
     capture::{Platform, Status, Tracing},
-    limits::ANSWER_HELD,
+    limits::{ANSWER_HELD, START_SHOWN},
     runtime_api::{Answer, Event, Stream, Wish},
     time::iso,
 };
@@ -66,8 +66,7 @@ impl Environment {
         begun: Begun,
         reply: Reply,
     ) -> Over {
-        self.uses.fetch_add(1, Ordering::AcqRel);
-        self.thaw().await;
+        self.wake().await;
         let Invocation {
             request_id,
             payload,
@@ -120,7 +119,15 @@ impl Environment {
             }
             state.exit.map(|exit| Err(Failure::Exit(exit)))
         });
-        let ended = match timeout_at(until, answered).await {
+        tokio::pin!(answered);
+        // Whoever follows the log of a long invocation sees that it has begun.
+        let soon = until.min(tokio::time::Instant::now() + START_SHOWN);
+        let mut early = timeout_at(soon, &mut answered).await;
+        if early.is_err() {
+            self.log.flush_lines();
+            early = timeout_at(until, &mut answered).await;
+        }
+        let ended = match early {
             Ok(answered) => end_of(answered),
             Err(_) => Ended { result: Err(Failure::Timeout), produced: 0, alive: false },
         };

@@ -12,14 +12,14 @@ mod variables;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use moln_kernel::Timestamp;
 use moln_sandbox::Sandbox;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
     Revision,
@@ -48,14 +48,15 @@ pub(crate) struct Environment {
     pipes: Vec<Arc<Pipe>>,
     /// Credentials, trees that must not be removed, what the code looked like.
     prepared: Arc<Prepared>,
-    /// Invocations so far.
-    uses: AtomicU64,
+    /// Grows when an invocation begins and when it has ended: odd while it is busy.
+    turns: AtomicU64,
+    /// Told when an invocation has ended.
+    resting: Arc<Notify>,
     /// Most memory that was seen, bytes.
     memory: AtomicU64,
     /// When it was looked at last, milliseconds after `born`; 0: never.
     looked: AtomicU64,
     born: Instant,
-    freezing: AtomicBool,
     _serving: Vec<Serving>,
 }
 
@@ -75,32 +76,45 @@ impl Environment {
             })
     }
 
-    /// Freezes it when it has been idle for `after`. Returns at once.
-    pub(crate) fn freeze_after(self: &Arc<Self>, after: Duration) {
-        if self.freezing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let environment = Arc::clone(self);
+    /// It is idle from now on: it is frozen when it still is after a while.
+    pub(crate) fn rest(&self) {
+        let _ = self
+            .turns
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |turn| (turn % 2 == 1).then_some(turn + 1));
+        self.resting.notify_one();
+    }
+
+    /// Freezes it whenever it has been idle for `after`; until it is dropped.
+    pub(crate) fn freeze_when_idle(self: &Arc<Self>, after: Duration) {
+        let (environment, resting) = (Arc::downgrade(self), Arc::clone(&self.resting));
         tokio::spawn(async move {
             loop {
-                let uses = environment.uses.load(Ordering::Acquire);
+                resting.notified().await;
+                let Some(turn) = environment.upgrade().map(|it| it.turns.load(Ordering::Acquire)) else {
+                    return;
+                };
                 tokio::time::sleep(after).await;
+                let Some(environment) = environment.upgrade() else { return };
                 let mut held = environment.sandbox.lock().await;
-                if environment.uses.load(Ordering::Acquire) != uses {
+                // Busy, or busy in between: whoever ends that says so again.
+                if turn % 2 == 1 || environment.turns.load(Ordering::Acquire) != turn {
                     continue;
                 }
-                environment.freezing.store(false, Ordering::Release);
                 if let Some(sandbox) = &held.sandbox
                     && !held.frozen
                 {
                     held.frozen = sandbox.freeze().await.is_ok();
                 }
-                return;
             }
         });
     }
 
-    async fn thaw(&self) {
+    /// It is busy from now on, and not frozen.
+    async fn wake(&self) {
+        // One that was just started is busy already.
+        let _ = self
+            .turns
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |turn| (turn % 2 == 0).then_some(turn + 1));
         let mut held = self.sandbox.lock().await;
         if held.frozen
             && let Some(sandbox) = &held.sandbox
@@ -124,6 +138,12 @@ impl Environment {
             }
         }
         self.memory.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.resting.notify_one();
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     os::fd::OwnedFd,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -206,11 +206,11 @@ pub(crate) async fn start(
                 runtime: running.runtime,
                 pipes: running.pipes,
                 prepared: Arc::clone(prepared),
-                uses: AtomicU64::new(0),
+                turns: AtomicU64::new(1),
+                resting: Arc::new(tokio::sync::Notify::new()),
                 memory: AtomicU64::new(0),
                 looked: AtomicU64::new(0),
                 born: begun,
-                freezing: AtomicBool::new(false),
                 _serving: serving,
             })
         }

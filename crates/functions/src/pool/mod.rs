@@ -112,13 +112,17 @@ impl Pool {
                     unfit.push(idle.resident);
                 }
                 // Where as many start as may, one that comes free is likely to be faster.
-                if found.is_none()
-                    && let Some(permit) = Permit::take(&self.starting, &self.freed)
-                {
-                    found = self.seats.take(revision.memory_mb).map(|seat| Claim::Place(seat, permit));
-                    if found.is_none() {
-                        victim = state.oldest_idle();
-                        full = true;
+                if found.is_none() && self.starting.available_permits() > 0 {
+                    match self.seats.take(revision.memory_mb) {
+                        // A permit that somebody else got in between: the place is given back, and we look again.
+                        Some(seat) => {
+                            found = Permit::take(&self.starting, &self.freed)
+                                .map(|permit| Claim::Place(seat, permit));
+                        }
+                        None => {
+                            victim = state.oldest_idle();
+                            full = true;
+                        }
                     }
                 }
                 if found.is_some() {
@@ -158,11 +162,12 @@ impl Pool {
 
     /// Puts an environment that is not busy among the idle ones, or ends it when it is not wanted any more.
     fn keep(self: &Arc<Self>, resident: Arc<Resident>) {
-        let environment = Arc::clone(&resident.environment);
+        // Before anybody can find it.
+        resident.environment.rest();
         let unwanted = {
             let mut state = self.lock();
             let stopping = state.stopping;
-            let group = state.group(&environment.revision);
+            let group = state.group(&resident.environment.revision);
             if stopping || group.retired {
                 Some(resident)
             } else {
@@ -170,9 +175,8 @@ impl Pool {
                 None
             }
         };
-        match unwanted {
-            Some(resident) => self.end(resident, Reason::Spindown),
-            None => environment.freeze_after(self.host.settings.limits.freeze_after),
+        if let Some(resident) = unwanted {
+            self.end(resident, Reason::Spindown);
         }
         self.freed.notify_waiters();
     }
@@ -217,6 +221,11 @@ impl Pool {
     /// How many environments there are, pre-warmed ones included.
     pub(crate) fn environments(&self) -> usize {
         self.seats.taken()
+    }
+
+    /// How many pre-warmed processes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.warmth.waiting()
     }
 
     /// See [`crate::Functions::stop`].

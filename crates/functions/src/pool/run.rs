@@ -153,6 +153,7 @@ impl Pool {
     /// An environment that runs, in its place.
     pub(super) fn settle(&self, environment: crate::environment::Environment, seat: Seat) -> Arc<Resident> {
         let resident = Arc::new(Resident { environment: Arc::new(environment), _seat: seat });
+        resident.environment.freeze_when_idle(self.host.settings.limits.freeze_after);
         self.lock().live.insert(resident.environment.id, Arc::downgrade(&resident));
         resident
     }

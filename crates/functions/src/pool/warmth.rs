@@ -62,6 +62,10 @@ impl Warmth {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn waiting(&self) -> usize {
+        self.shelf().ready.len()
+    }
+
     /// Takes a process for the revision.
     pub(super) fn take(&self, revision: &Revision, prepared: &Prepared) -> Option<(Warm, Seat)> {
         let kind = kind(revision, prepared)?;

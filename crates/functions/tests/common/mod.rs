@@ -1,5 +1,5 @@
 //! What the tests share: functions in directories, run for real in sandboxes by a runtime of a few lines.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
 
 use std::{
     collections::BTreeMap,
