@@ -15,6 +15,7 @@ mod names;
 mod notification;
 mod objects;
 mod policy;
+mod port;
 mod post;
 mod rules;
 mod tables;
