@@ -68,7 +68,7 @@ impl Buffer {
         true
     }
 
-    /// Takes out at most about `bytes` of at most `streams` streams; a stream that has more goes to the end of the line.
+    /// Takes out at most `bytes` (or one line) of at most `streams` streams; a stream that has more goes to the end of the line.
     pub(crate) fn take(&self, bytes: usize, streams: usize) -> Vec<Taken> {
         let (mut taken, mut total) = (Vec::new(), 0);
         let mut inner = self.lock();
@@ -76,10 +76,18 @@ impl Buffer {
             let Some(target) = inner.order.pop_front() else { break };
             let Some(mut waiting) = inner.streams.remove(&target) else { continue };
             let (mut lines, mut out) = (Vec::new(), 0);
-            while total + out < bytes {
-                let Some(line) = waiting.lines.pop_front() else { break };
-                out += size(&line);
-                lines.push(line);
+            while let Some(next) = waiting.lines.front().map(size) {
+                // One line is taken whatever its size: it is no larger than an event may be.
+                if total + out > 0 && total + out + next > bytes {
+                    break;
+                }
+                out += next;
+                lines.extend(waiting.lines.pop_front());
+            }
+            if lines.is_empty() {
+                inner.order.push_front(target.clone());
+                inner.streams.insert(target, waiting);
+                break;
             }
             total += out;
             waiting.bytes = waiting.bytes.saturating_sub(out);
@@ -140,9 +148,10 @@ mod tests {
         assert!(buffer.push(&target("a"), lines(100, 1_000)));
         assert!(buffer.push(&target("b"), lines(1, 1)));
         let first = buffer.take(50_000, 10);
-        assert_eq!(first.len(), 1);
-        let second = buffer.take(50_000, 10);
-        assert_eq!((&*second[0].target.stream, &*second[1].target.stream), ("b", "a"));
+        assert_eq!((&*first[0].target.stream, &*first[1].target.stream), ("a", "b"));
+        assert!(first[0].lines.len() < 50);
+        assert_eq!(&*buffer.take(50_000, 10)[0].target.stream, "a");
+        assert_eq!(buffer.take(10, 10)[0].lines.len(), 1, "one line whatever its size");
         while !buffer.is_empty() {
             buffer.take(50_000, 10);
         }

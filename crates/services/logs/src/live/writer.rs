@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     errors,
-    limits::{CHUNK_BYTES, COMMIT_BYTES, COMMIT_STREAMS, EVENT_BYTES, GATHER_MS},
+    limits::{COMMIT_BYTES, COMMIT_STREAMS, GATHER_MS},
     tables::GroupRow,
 };
 
@@ -32,8 +32,7 @@ impl Writer {
 
     /// Writes one commit's worth.
     async fn write_some(&self) {
-        // The store takes a bounded number of bytes at once: events, and a little for each.
-        let taken = self.0.buffer.take(COMMIT_BYTES - CHUNK_BYTES, COMMIT_STREAMS);
+        let taken = self.0.buffer.take(COMMIT_BYTES, COMMIT_STREAMS);
         let lines: usize = taken.iter().map(|taken| taken.lines.len()).sum();
         let streams: Vec<Stream> = taken.into_iter().map(Stream::from).collect();
         for attempt in 1..=ATTEMPTS {
@@ -118,30 +117,12 @@ struct Stream {
 
 impl From<Taken> for Stream {
     fn from(taken: Taken) -> Self {
-        let mut events = Vec::with_capacity(taken.lines.len());
-        for line in taken.lines {
-            let text = match str::from_utf8(&line.message) {
-                Ok(_) => line.message,
-                Err(_) => String::from_utf8_lossy(&line.message).into_owned().into(),
-            };
-            pieces(text, |piece| events.push((line.time.millis(), piece)));
-        }
+        let mut events: Vec<_> =
+            taken.lines.into_iter().map(|line| (line.time.millis(), line.message)).collect();
         events.sort_by_key(|(time, _)| *time);
         let name = Arc::clone(&taken.target.stream);
         Self { target: taken.target, name, events }
     }
-}
-
-/// Cuts what is longer than an event may be, between characters.
-fn pieces(mut text: Bytes, mut take: impl FnMut(Bytes)) {
-    while text.len() > EVENT_BYTES {
-        let mut end = EVENT_BYTES;
-        while text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
-            end -= 1;
-        }
-        take(text.split_to(end));
-    }
-    take(text);
 }
 
 impl Worker for Writer {

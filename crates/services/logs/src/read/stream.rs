@@ -38,7 +38,11 @@ impl StreamReader {
         direction: Direction,
     ) -> Self {
         let begin = from.time.max(figures.first).saturating_sub(figures.span);
-        let range = keys::chunks(group, stream, begin, to.time.saturating_add(1));
+        let mut range = keys::chunks(group, stream, begin, to.time.saturating_add(1));
+        if figures.span == 0 && begin == from.time {
+            // Every chunk is of one moment: those of before lie before.
+            range.start = keys::chunks_from(group, stream, begin, from.stamp);
+        }
         Self {
             store: store.clone(),
             direction,
@@ -100,7 +104,11 @@ impl StreamReader {
         self.rest = page.rest;
         for (key, body, _) in page.rows {
             let chunk = ChunkKey::read(&key).ok_or_else(|| damaged(&key))?;
-            self.rows.push_back((chunk, body));
+            let last = chunk.last();
+            let before = last < self.from.time || (last == self.from.time && chunk.stamp < self.from.stamp);
+            if !before {
+                self.rows.push_back((chunk, body));
+            }
         }
         Ok(())
     }

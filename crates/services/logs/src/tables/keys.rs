@@ -160,6 +160,10 @@ pub(crate) fn chunks(group: u64, stream: u64, from: u64, to: u64) -> KeyRange {
         end: numbers(b"lgc", [group, stream, to]).freeze(),
     }
 }
+/// Where the chunks of a moment begin that have this stamp or a later one.
+pub(crate) fn chunks_from(group: u64, stream: u64, first: u64, stamp: u64) -> Bytes {
+    numbers(b"lgc", [group, stream, first, stamp]).freeze()
+}
 /// All chunks of a stream.
 pub(crate) fn all_chunks(group: u64, stream: u64) -> KeyRange {
     KeyRange::prefix(numbers(b"lgc", [group, stream]).freeze())
