@@ -21,6 +21,7 @@ pub mod limits;
 pub mod location;
 mod mapping;
 mod names;
+pub mod resources;
 mod ports;
 mod revision;
 mod running;
