@@ -19,7 +19,7 @@ use moln_gateway::{
 use moln_functions::Functions;
 use moln_iam::Iam;
 use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture, ports::NoMetrics};
-use moln_lambda::{Lambda, Ports};
+use moln_lambda::{Lambda, Ports, Urls};
 use moln_logs::LogGroups;
 use moln_sandbox::Launcher;
 use moln_s3::Buckets;
@@ -29,6 +29,7 @@ use moln_store::{
     Blobs, FjallStore, Options, Store, StoreError,
     backup::{self, BackupError},
 };
+use moln_wire::site::Site;
 use tokio::sync::watch;
 
 use crate::{blobs, config::Config, keys::Keyring, control::Operator, failure::Failure, functions};
@@ -149,6 +150,7 @@ pub(crate) fn compose(
     .map_err(bad)?;
     lambda.start(&workers);
     logs.functions(lambda.clone());
+    let sites: Vec<Arc<dyn Site>> = vec![Arc::new(Urls(Arc::clone(&lambda)))];
     let lambda = Registration::new(Arc::new(moln_lambda::model::Api(lambda)))
         .body_limit(moln_lambda::limits::REQUEST_BYTES)
         .claims(moln_lambda::location::is_link)
@@ -191,7 +193,7 @@ pub(crate) fn compose(
     };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(vec![sqs, lambda, logs_api, iam, sts, s3]), doorkeeper, movable, settings, Arc::new(operator));
+    let gateway = Gateway::new(Router::new(vec![sqs, lambda, logs_api, iam, sts, s3]).sites(sites), doorkeeper, movable, settings, Arc::new(operator));
     Ok(Moln { gateway: Arc::new(gateway), store, workers, queues, logs, functions, launcher })
 }
 

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     Lambda, errors,
-    model::{Lambda as _, RemoveLayerVersionPermissionRequest, RemovePermissionRequest},
+    model::{
+        GetLayerVersionByArnRequest, Lambda as _, RemoveLayerVersionPermissionRequest,
+        RemovePermissionRequest,
+    },
 };
 
 /// The handler of `AWS::Lambda::Permission`.
@@ -191,9 +194,16 @@ impl ResourceHandler for LayerVersionPermissionHandler {
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
         Box::pin(async move {
-            // What a statement says nobody asks; whether its layer is there the layer tells.
-            let _ = ctx;
-            Ok(Some(describe(id)))
+            // Gone with the layer's version; what the statement says nobody asks.
+            let arn = id.split_once('#').map_or(id, |(arn, _)| arn);
+            let found = self
+                .0
+                .get_layer_version_by_arn(ctx, GetLayerVersionByArnRequest { arn: arn.to_owned() })
+                .await;
+            match found {
+                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
+                other => other.map(|_| Some(describe(id))),
+            }
         })
     }
 }

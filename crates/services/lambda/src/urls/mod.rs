@@ -120,12 +120,12 @@ impl Urls {
             Some((domain, port)) => (domain, port),
             None => (authority, if ctx.endpoint.scheme == "https" { "443" } else { "80" }),
         };
-        let source = head.extensions.get::<std::net::SocketAddr>().map(|peer| peer.ip().to_string());
+        let source = ctx.source.map(|address| address.to_string());
         let visit = Visit {
             id: &url.id,
             domain,
             signer: (url.auth_type != "NONE").then_some(ctx),
-            source: source.as_deref().unwrap_or("127.0.0.1"),
+            source: source.as_deref().unwrap_or_default(),
             trace,
             scheme: ctx.endpoint.scheme,
             port,

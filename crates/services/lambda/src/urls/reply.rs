@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn read_json(value: Value) -> (u16, String, String) {
+    fn read_json(value: &Value) -> (u16, String, String) {
         let (front, body) = read(value.to_string().as_bytes()).unwrap();
         let kind = front.headers["content-type"].to_str().unwrap().to_owned();
         (front.status.as_u16(), kind, String::from_utf8(body.to_vec()).unwrap())
@@ -136,7 +136,7 @@ mod tests {
             (json!(true), "true"),
             (json!(null), "null"),
         ] {
-            assert_eq!(read_json(value), (200, json_kind.clone(), body.to_owned()));
+            assert_eq!(read_json(&value), (200, json_kind.clone(), body.to_owned()));
         }
         assert_eq!(read(b"").unwrap().1.len(), 0);
     }
@@ -153,8 +153,8 @@ mod tests {
         assert_eq!(front.headers["x-amzn-remapped-date"], "d");
         assert_eq!(front.headers.get_all("set-cookie").iter().count(), 2);
         assert!(!front.headers.contains_key("x-null"));
-        assert_eq!(read_json(json!({"statusCode": 200, "body": {"a": 1}})).2, r#"{"a":1}"#);
-        assert_eq!(read_json(json!({"statusCode": 204})), (204, "application/json".into(), String::new()));
+        assert_eq!(read_json(&json!({"statusCode": 200, "body": {"a": 1}})).2, r#"{"a":1}"#);
+        assert_eq!(read_json(&json!({"statusCode": 204})), (204, "application/json".into(), String::new()));
     }
 
     #[test]

@@ -83,10 +83,7 @@ async fn prelude(body: &mut StreamBody) -> Result<(Front, Bytes), BadGateway> {
         if let Some(at) = behind.windows(BOUNDARY.len()).position(|window| window == BOUNDARY) {
             let first = read.split_off(from + at + BOUNDARY.len()).freeze();
             read.truncate(from + at);
-            let members = match serde_json::from_slice(&read) {
-                Ok(Value::Object(members)) => members,
-                _ => return Err(BadGateway),
-            };
+            let Ok(Value::Object(members)) = serde_json::from_slice(&read) else { return Err(BadGateway) };
             let mut front = reply::front(&members)?;
             if !members.get("headers").is_some_and(names_type) {
                 front
