@@ -1,4 +1,6 @@
 //! What filters cause: deliveries to functions, metrics.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 
@@ -84,7 +86,7 @@ async fn a_delivery_survives_failures_and_a_restart() {
     world.put("g", "s", &["kept"]).await.unwrap();
     world.rest().await;
     let world = world.restart().await;
-    world.pass(Duration::from_secs(3_600)).await;
+    world.pass(Duration::from_hours(1)).await;
     let payloads = world.functions.payloads.lock().unwrap().clone();
     assert_eq!(payloads.iter().flat_map(messages).collect::<Vec<_>>(), ["kept"]);
 }
@@ -100,7 +102,7 @@ async fn a_filter_that_was_deleted_delivers_nothing_more() {
     let input = DeleteSubscriptionFilterRequest { log_group_name: "g".into(), filter_name: "f".into() };
     world.logs.delete_subscription_filter(&world.ctx, input).await.unwrap();
     *world.functions.failing.lock().unwrap() = 0;
-    world.pass(Duration::from_secs(86_400)).await;
+    world.pass(Duration::from_hours(24)).await;
     assert!(world.functions.payloads.lock().unwrap().is_empty());
 }
 

@@ -1,4 +1,6 @@
 //! Lines of functions: the buffer, the writer, groups and streams that make themselves.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 

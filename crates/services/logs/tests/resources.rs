@@ -1,4 +1,6 @@
 //! The `CloudFormation` types.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 
