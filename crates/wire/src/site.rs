@@ -40,5 +40,5 @@ pub trait Site: Send + Sync + 'static {
     }
 
     /// Answers. `ctx` has the account and region of the signature, else the defaults: whose site it is the site knows.
-    fn answer<'a>(&'a self, ctx: Context, visitor: Visitor, head: Parts, body: ByteStream) -> SiteAnswer<'a>;
+    fn answer(&self, ctx: Context, visitor: Visitor, head: Parts, body: ByteStream) -> SiteAnswer<'_>;
 }
