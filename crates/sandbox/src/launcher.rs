@@ -211,7 +211,7 @@ impl Launcher {
         let guard = Guard { launcher: self.clone(), id: Some(id) };
         let answer = self.0.waiting.add(id)?;
         let order = Order::Create { id, spec };
-        self.0.link.send(&order, &[]).await.map_err(unsent)?;
+        self.0.link.send(&order, &[]).await.map_err(|why| unsent(&why))?;
         let (made, channel) = match answer.await.map_err(|_| Error::Gone)? {
             (News::Created { made, .. }, mut descriptors) => (made, descriptors.pop().ok_or(Error::Gone)?),
             (News::Refused { why, .. }, _) => {
@@ -227,7 +227,7 @@ impl Launcher {
     /// Ends a sandbox; returns when nothing of it is left.
     async fn end(&self, id: u64) -> Result<(), Error> {
         let answer = self.0.waiting.add(id)?;
-        self.0.link.send(&Order::Kill { id }, &[]).await.map_err(unsent)?;
+        self.0.link.send(&Order::Kill { id }, &[]).await.map_err(|why| unsent(&why))?;
         match answer.await.map_err(|_| Error::Gone)? {
             (News::Ended { .. }, _) => Ok(()),
             _ => Err(Error::Gone),
@@ -236,7 +236,7 @@ impl Launcher {
 }
 
 /// A message that could not be sent: too long, or nobody is there.
-pub(crate) fn unsent(why: io::Error) -> Error {
+pub(crate) fn unsent(why: &io::Error) -> Error {
     if why.kind() == io::ErrorKind::InvalidInput { Error::Invalid(why.to_string()) } else { Error::Gone }
 }
 

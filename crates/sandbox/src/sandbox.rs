@@ -309,7 +309,7 @@ impl Live {
         }
         if let Err(why) = self.link.send(ask, fds).await {
             lock(&self.answers).remove(&id);
-            return Err(unsent(why));
+            return Err(unsent(&why));
         }
         receiver.await.map_err(|_| Error::Gone)
     }

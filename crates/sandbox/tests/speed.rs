@@ -1,4 +1,5 @@
 //! What a sandbox costs over a plain process.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test that is surprised fails
 
 mod common;
 
@@ -46,6 +47,8 @@ async fn a_sandbox_costs_a_few_milliseconds() {
             sandbox.kill().await.unwrap();
             kill.push(killed.elapsed().as_secs_f64() * 1e3);
         }
+        // The promise is 2 to 3 ms on an idle machine; here others may be at work.
+        assert!(median(whole.clone()) < median(plain.clone()) + 40.0, "{whole:?}");
         println!(
             "{network:?}: plain {:.2} ms; create {:.2}, spawn {:.2}, until the exit is known {:.2}, kill {:.2}",
             median(plain.clone()),

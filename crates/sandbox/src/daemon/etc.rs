@@ -25,17 +25,17 @@ impl Etc {
         for name in ETC {
             machines(&directory, name)?;
         }
-        let mut passwd = String::from("root:x:0:0:root:/root:/sbin/nologin\n");
-        let mut group = String::from("root:x:0:\n");
-        let mut user = |name: &str, user: u32, its_group: u32| {
-            passwd.push_str(&format!("{name}:x:{user}:{its_group}::/home/{USER_NAME}:/sbin/nologin\n"));
-            group.push_str(&format!("{name}:x:{its_group}:\n"));
-        };
-        user(USER_NAME, USER, GROUP);
-        if let Some(function) = function {
-            user("function", function, function);
+        let users = [(USER_NAME, USER, GROUP)]
+            .into_iter()
+            .chain(function.map(|function| ("function", function, function)))
+            .chain([("nobody", 65_534, 65_534)]);
+        let (mut passwd, mut group) =
+            (vec!["root:x:0:0:root:/root:/sbin/nologin".to_owned()], vec!["root:x:0:".to_owned()]);
+        for (name, user, its_group) in users {
+            passwd.push(format!("{name}:x:{user}:{its_group}::/home/{USER_NAME}:/sbin/nologin"));
+            group.push(format!("{name}:x:{its_group}:"));
         }
-        user("nobody", 65_534, 65_534);
+        let (passwd, group) = (passwd.join("\n") + "\n", group.join("\n") + "\n");
         for (name, text) in [
             ("passwd", passwd.as_str()),
             ("group", &group),

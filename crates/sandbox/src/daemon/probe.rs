@@ -85,7 +85,7 @@ impl Daemon {
                             "with the machine's privileges; user namespaces are not to be had"
                         }
                         Namespaces::Own => "in a user namespace, functions with the server's user",
-                        Namespaces::Absent => return self.without_namespaces(steps, &failures),
+                        Namespaces::Absent => return without_namespaces(steps, &failures),
                     };
                     steps.holds("namespaces", how.into());
                     match proc {
@@ -103,19 +103,11 @@ impl Daemon {
                     self.means.filters = Arc::default();
                     self.means.landlock = false;
                     self.means.users = None;
-                    return self.without_namespaces(steps, &failures);
+                    return without_namespaces(steps, &failures);
                 }
                 Err(why) => failures.push(format!("{namespaces:?}/{proc:?}: {why}")),
             }
         }
-    }
-
-    fn without_namespaces(&self, steps: &mut Steps, failures: &[String]) {
-        let why = failures.first().map_or("", String::as_str);
-        steps.fails(
-            "namespaces",
-            format!("not to be had ({why}); functions see the machine's files and processes"),
-        );
     }
 
     /// Builds a sandbox, runs something in it, ends it.
@@ -238,6 +230,14 @@ impl Daemon {
             steps.fails("process limit", "watched, every 5 to 50 ms".into());
         }
     }
+}
+
+fn without_namespaces(steps: &mut Steps, failures: &[String]) {
+    let why = failures.first().map_or("", String::as_str);
+    steps.fails(
+        "namespaces",
+        format!("not to be had ({why}); functions see the machine's files and processes"),
+    );
 }
 
 /// Ways to build, best first.

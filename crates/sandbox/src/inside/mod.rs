@@ -332,7 +332,7 @@ impl Init {
         };
         let extra = descriptors.zip(extra.iter().copied()).collect();
         let request = Request { argv, env, cwd, stdout, stderr, extra };
-        let pid = spawn::spawn(&self.inside, &mut self.rules, request)?;
+        let pid = spawn::spawn(&self.inside, &mut self.rules, &request)?;
         self.running.insert(pid.as_raw_nonzero().get(), process);
         self.out_of_memory = false;
         Ok(())

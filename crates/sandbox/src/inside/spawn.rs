@@ -57,7 +57,7 @@ type Step<T> = Result<T, (u8, io::Error)>;
 pub(super) fn spawn(
     inside: &Inside,
     rules: &mut Option<RulesetCreated>,
-    request: Request,
+    request: &Request,
 ) -> Result<Pid, Failure> {
     let text = |text: &String| {
         CString::new(text.as_str())
@@ -72,7 +72,7 @@ pub(super) fn spawn(
         pipe_with(PipeFlags::CLOEXEC).map_err(|why| Failure::system("a pipe to the new process", why))?;
     match sys::clone_process(0).map_err(|why| Failure::system("a new process", why))? {
         Cloned::Child => {
-            let (step, why, writer) = match out_of_the_way(&request, writer) {
+            let (step, why, writer) = match out_of_the_way(request, writer) {
                 Ok((descriptors, writer)) => {
                     let failed = prepare(inside, rules, &request.cwd, &descriptors)
                         .map(|()| (PROGRAM, sys::execute(program, &arguments, &environment)));

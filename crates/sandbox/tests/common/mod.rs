@@ -128,7 +128,7 @@ impl Running {
     /// How many bytes have come since the last call.
     pub fn read_without_waiting(self) -> impl FnMut() -> usize {
         rustix::io::ioctl_fionbio(&self.out, true).unwrap();
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         move || {
             let _keep = &self.err;
             rustix::io::read(&self.out, &mut buffer).unwrap_or(0)
@@ -161,7 +161,7 @@ pub fn processes_with(text: &str) -> Vec<i32> {
         .unwrap()
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid: &i32| *pid != std::process::id() as i32)
+        .filter(|pid: &i32| *pid != std::process::id().cast_signed())
         .filter(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).replace('\0', " ").contains(text)

@@ -93,7 +93,7 @@ fn namespaces_for_everybody() -> bool {
         && number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") != Some(1)
 }
 
-/// What a container's filter refuses to those without CAP_SYS_ADMIN.
+/// What a container's filter refuses to those without `CAP_SYS_ADMIN`.
 fn container() -> seccompiler::BpfProgram {
     use seccompiler::{SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq, SeccompCondition, SeccompRule};
     let mut rules: std::collections::BTreeMap<i64, Vec<SeccompRule>> = [
