@@ -314,6 +314,23 @@ async fn deliver(
     Ok(Went::Through)
 }
 
+/// Attributes as far as a message has room for them beside the event: the event itself must not be lost for them.
+fn fit(
+    attributes: &BTreeMap<String, (String, String)>,
+    mut room: usize,
+) -> BTreeMap<String, (String, String)> {
+    let mut fitting = BTreeMap::new();
+    for name in ["RequestID", "ErrorCode", "ErrorMessage"] {
+        let Some((data_type, value)) = attributes.get(name) else { continue };
+        let size = name.len() + data_type.len() + value.len();
+        if size <= room {
+            room -= size;
+            fitting.insert(name.to_owned(), (data_type.clone(), value.clone()));
+        }
+    }
+    fitting
+}
+
 /// A record for a function is an asynchronous event of that function.
 async fn to_function(
     events: &Asynchronous,

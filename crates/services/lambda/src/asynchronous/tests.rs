@@ -74,6 +74,20 @@ async fn a_failing_event_is_tried_three_times_and_told_of_everywhere() {
 }
 
 #[tokio::test]
+async fn an_event_that_leaves_no_room_for_attributes_is_not_lost() {
+    let world = World::new();
+    let events = start(&world);
+    world.set(|profile| (profile.dead_letter, profile.retries) = (Some(DLQ.into()), 0));
+    for (bytes, attributes) in [(1_048_576, 0), (1_048_576 - 70, 1), (1_048_576 - 200, 3)] {
+        world.answer([failed("boom")]);
+        send(&world, &events, "f", &"1".repeat(bytes)).await;
+        world.rest().await;
+        let letter = world.queues.all(DLQ).pop().unwrap();
+        assert_eq!((letter.message.body.len(), letter.message.attributes.len()), (bytes, attributes));
+    }
+}
+
+#[tokio::test]
 async fn a_success_is_told_of() {
     let world = World::new();
     let events = start(&world);
