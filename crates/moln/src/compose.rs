@@ -120,6 +120,11 @@ pub(crate) fn compose(
 
     let blobs = open_blobs(&config.data)?;
     blobs::start(&workers, &blobs, &store, &clock);
+    let ports = moln_s3::Ports { queues: Some(queues.clone()), ..moln_s3::Ports::default() };
+    let unprepared = |why: moln_kernel::ApiError| Failure::new(format!("S3 cannot start: {}.", why.message));
+    let buckets =
+        Buckets::open(store.clone(), blobs.clone(), Arc::clone(&clock), ports).map_err(unprepared)?;
+    buckets.start(&workers);
     let functions = functions::functions(functions::Parts {
         launcher: launcher.clone(),
         clock: Arc::clone(&clock),
@@ -143,13 +148,14 @@ pub(crate) fn compose(
         sources: queues.clone(),
         topics: None,
         buses: None,
-        objects: None,
+        objects: Some(buckets.clone()),
         roles: Some(iam.clone()),
         endpoint: here,
     })
     .map_err(bad)?;
     lambda.start(&workers);
     logs.functions(lambda.clone());
+    buckets.functions(lambda.clone());
     let sites: Vec<Arc<dyn Site>> = vec![Arc::new(Urls(Arc::clone(&lambda)))];
     let lambda = Registration::new(Arc::new(moln_lambda::model::Api(lambda)))
         .body_limit(moln_lambda::limits::REQUEST_BYTES)
@@ -168,10 +174,6 @@ pub(crate) fn compose(
     let iam = Registration::new(Arc::new(moln_iam::model::Api(iam)));
     let sts = Registration::new(Arc::new(moln_sts::model::Api(sessions)));
 
-    let ports = moln_s3::Ports { queues: Some(queues.clone()), ..moln_s3::Ports::default() };
-    let unprepared = |why: moln_kernel::ApiError| Failure::new(format!("S3 cannot start: {}.", why.message));
-    let buckets =
-        Buckets::open(store.clone(), blobs.clone(), Arc::clone(&clock), ports).map_err(unprepared)?;
     let s3 = Registration::new(Arc::new(moln_s3::model::Api(buckets)))
         .claims(moln_s3::claims)
         .raw(moln_s3::is_raw)

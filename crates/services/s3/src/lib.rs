@@ -7,6 +7,7 @@ mod access;
 mod acl;
 mod api;
 mod bucket;
+mod care;
 mod content;
 mod errors;
 mod front;
@@ -23,7 +24,7 @@ mod tags;
 mod together;
 mod versions;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use moln_kernel::{
     ApiError, SharedClock, ids,
@@ -43,8 +44,6 @@ pub struct Ports {
     pub queues: Option<Arc<dyn SendToQueue>>,
     /// Topics.
     pub topics: Option<Arc<dyn PublishToTopic>>,
-    /// Functions.
-    pub functions: Option<Arc<dyn InvokeFunction>>,
     /// Event buses.
     pub buses: Option<Arc<dyn PutEvent>>,
 }
@@ -58,6 +57,7 @@ pub struct Buckets {
     pub(crate) pictures: bucket::Pictures,
     pub(crate) pages: Pagination,
     pub(crate) ports: Ports,
+    pub(crate) functions: OnceLock<Arc<dyn InvokeFunction>>,
     /// There is something to be swept.
     pub(crate) waste: tokio::sync::Notify,
 }
@@ -74,7 +74,14 @@ impl Buckets {
             pictures: bucket::Pictures::default(),
             pages,
             ports,
+            functions: OnceLock::new(),
             waste: tokio::sync::Notify::new(),
         }))
+    }
+
+    /// Who runs functions, which read their code from here: known only after both are there.
+    pub fn functions(&self, functions: Arc<dyn InvokeFunction>) {
+        // A second one would change nothing: there is one way to functions in a process.
+        let _ = self.functions.set(functions);
     }
 }

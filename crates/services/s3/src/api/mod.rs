@@ -5,7 +5,7 @@ mod access;
 mod buckets;
 mod named;
 mod notifications;
-mod objects;
+pub(crate) mod objects;
 mod rules;
 pub(crate) mod settings;
 

@@ -56,7 +56,7 @@ impl Buckets {
         })
         .to_string();
         for one in set.lambda_function_configurations.iter().flatten() {
-            let functions = self.ports.functions.as_ref().ok_or_else(|| absent("Lambda"))?;
+            let functions = self.functions.get().ok_or_else(|| absent("Lambda"))?;
             let arn = &one.lambda_function_arn;
             if !skip && !matches!(functions.may_invoke(ctx, arn, "s3.amazonaws.com", &source).await, Ok(true))
             {

@@ -203,6 +203,20 @@ pub(crate) fn expires<'a>(rules: &'a [LifecycleRule], seen: Seen<'_>) -> Option<
     rules.iter().filter(|rule| concerns(rule, seen)).filter_map(due).min_by_key(|(when, _)| *when)
 }
 
+/// The class that the current version should have by now: that of the transition that came due last.
+pub(crate) fn class_due<'a>(rules: &'a [LifecycleRule], seen: Seen<'_>, now: Timestamp) -> Option<&'a str> {
+    let transitions =
+        rules.iter().filter(|rule| concerns(rule, seen)).flat_map(|rule| rule.transitions.iter().flatten());
+    let due = transitions.filter_map(|transition| {
+        let when = match (transition.days, transition.date) {
+            (Some(days), _) => after(seen.modified, days),
+            (None, date) => date?,
+        };
+        Some((when, transition.storage_class.as_deref()?)).filter(|_| when <= now)
+    });
+    due.max_by_key(|(when, _)| *when).map(|(_, class)| class)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

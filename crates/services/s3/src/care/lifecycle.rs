@@ -1,0 +1,302 @@
+//! Carries out life cycles: once a day, after midnight UTC as S3 does, over every bucket that has rules, a page at a time.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use moln_fabric::worker::{Worker, WorkerError, WorkerState};
+use moln_kernel::{ApiError, Context, Endpoint, Principal, Region, Timestamp, clock::BoxFuture};
+use moln_store::Scan;
+
+use crate::{
+    Buckets,
+    api::objects::uploads::Upload,
+    bucket::Bucket,
+    errors,
+    model::{GetBucketLifecycleConfigurationOutput, LifecycleRule, Tag},
+    notification::Event,
+    objects::{
+        find,
+        list::{self, Entry, Query, Version, VersionMarker},
+        write::{DeleteConditions, Deletion},
+    },
+    rules::lifecycle::{self, DAY, Seen},
+    tables::{bucket::BUCKETS, configuration::Kind, object::ObjectRow, upload::UPLOADS},
+};
+
+/// Versions looked at in one step.
+const PAGE: usize = 200;
+/// On whose behalf.
+const PRINCIPAL: &str = "lifecycle.s3.amazonaws.com";
+
+/// The worker.
+pub(super) struct LifeCycles {
+    buckets: Arc<Buckets>,
+    /// The day that is done with, in days since 1970.
+    done: Option<u64>,
+    /// Buckets that are left of today's round; `None`: the round has not begun.
+    left: Option<VecDeque<String>>,
+    /// Where the first of them goes on.
+    place: Option<Place>,
+}
+
+/// A version that was looked at last: the next one of the same key is noncurrent since then.
+#[derive(Clone)]
+struct Place {
+    key: String,
+    stamp: u64,
+    since: Timestamp,
+    /// Noncurrent versions of this key so far.
+    noncurrent: usize,
+    /// The newest of the key, when it is a marker that nothing stood under so far.
+    lone_marker: Option<String>,
+}
+
+impl LifeCycles {
+    pub(super) fn new(buckets: Arc<Buckets>) -> Self {
+        Self { buckets, done: None, left: None, place: None }
+    }
+
+    /// The names of all buckets with rules.
+    fn names(&self) -> Result<VecDeque<String>, ApiError> {
+        let snapshot = self.buckets.store.snapshot();
+        let mut names = VecDeque::new();
+        let mut rest = Some(BUCKETS.all());
+        while let Some(range) = rest {
+            let page = BUCKETS.scan(&*snapshot, &range, Scan::default());
+            let page = page.map_err(|why| errors::unreadable(&why))?;
+            for (name, _, _) in page.rows {
+                if self.buckets.find(&name)?.is_some_and(|bucket| bucket.has(Kind::Lifecycle)) {
+                    names.push_back(name);
+                }
+            }
+            rest = page.rest;
+        }
+        Ok(names)
+    }
+
+    async fn page(&mut self, name: &str, now: Timestamp) -> Result<bool, ApiError> {
+        let Some(bucket) = self.buckets.find(name)? else { return Ok(false) };
+        let Some(set) = bucket.setting::<GetBucketLifecycleConfigurationOutput>(Kind::Lifecycle)? else {
+            return Ok(false);
+        };
+        let rules = set.rules.unwrap_or_default();
+        let ctx = context(&bucket, now);
+        if self.place.is_none() {
+            self.abort_uploads(&bucket, &rules, now).await?;
+        }
+        let marker =
+            self.place.as_ref().map(|place| VersionMarker { key: &place.key, stamp: Some(place.stamp) });
+        let query = Query { max: PAGE, ..Query::default() };
+        let (entries, more) =
+            list::versions(&*self.buckets.store.snapshot(), bucket.row.number, &query, marker)?;
+        for entry in entries {
+            if let Entry::Key(key, version) = entry {
+                self.look_at(&ctx, &bucket, &rules, key, version).await?;
+            }
+        }
+        if !more {
+            self.end_key(&ctx, &bucket, &rules).await?;
+            self.place = None;
+        }
+        Ok(more)
+    }
+
+    async fn look_at(
+        &mut self,
+        ctx: &Context,
+        bucket: &Bucket,
+        rules: &[LifecycleRule],
+        key: String,
+        version: Version,
+    ) -> Result<(), ApiError> {
+        let (row, now) = (version.row, ctx.now);
+        let same = self.place.as_ref().is_some_and(|place| place.key == key);
+        if !same {
+            self.end_key(ctx, bucket, rules).await?;
+        }
+        let before = self.place.take().filter(|_| same);
+        let tags: Vec<Tag> =
+            row.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+        let seen = Seen { key: &key, size: row.size, tags: &tags, modified: row.modified() };
+        let mut noncurrent = before.as_ref().map_or(0, |before| before.noncurrent);
+        let mut lone_marker = None;
+        match &before {
+            None if version.latest && row.marker => lone_marker = Some(find::id_of(bucket, &row)),
+            None => self.current(ctx, bucket, rules, seen, &row).await?,
+            Some(before) => {
+                let gone = outlived(rules, seen, before.since, noncurrent, now);
+                noncurrent += 1;
+                if gone {
+                    let id = find::id_of(bucket, &row);
+                    self.remove(ctx, bucket, &key, Some(&id), DeleteConditions::default()).await?;
+                }
+            }
+        }
+        self.place = Some(Place { key, stamp: row.stamp, since: row.modified(), noncurrent, lone_marker });
+        Ok(())
+    }
+
+    /// The current version expires, or changes its class.
+    async fn current(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        rules: &[LifecycleRule],
+        seen: Seen<'_>,
+        row: &ObjectRow,
+    ) -> Result<(), ApiError> {
+        if lifecycle::expires(rules, seen).is_some_and(|(when, _)| when <= ctx.now) {
+            // Not what somebody writes in this moment.
+            let unchanged = DeleteConditions {
+                if_match: Some(&row.etag),
+                modified: Some(row.modified()),
+                size: i64::try_from(row.size).ok(),
+            };
+            return self.remove(ctx, bucket, seen.key, None, unchanged).await;
+        }
+        if let Some(class) = lifecycle::class_due(rules, seen, ctx.now)
+            && class != row.storage_class
+        {
+            let change = |_: &Bucket, now: &mut ObjectRow| {
+                if now.stamp == row.stamp {
+                    now.storage_class = class.to_owned();
+                }
+                Ok(())
+            };
+            let event = ("PUT", Some(Event::Transition));
+            ignore_gone(
+                self.buckets.amend(ctx, &bucket.name, seen.key, None, event, change).await.map(drop),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// All versions of a key were seen: a marker over nothing may go.
+    async fn end_key(&self, ctx: &Context, bucket: &Bucket, rules: &[LifecycleRule]) -> Result<(), ApiError> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let Some(id) = &place.lone_marker else { return Ok(()) };
+        let seen = Seen { key: &place.key, size: 0, tags: &[], modified: place.since };
+        let goes = rules.iter().filter(|rule| lifecycle::concerns(rule, seen)).any(|rule| {
+            let expiration = rule.expiration.as_ref();
+            let by_days =
+                lifecycle::expires(std::slice::from_ref(rule), seen).is_some_and(|(when, _)| when <= ctx.now);
+            expiration
+                .is_some_and(|expiration| expiration.expired_object_delete_marker == Some(true) || by_days)
+        });
+        if goes {
+            self.remove(ctx, bucket, &place.key, Some(id), DeleteConditions::default()).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        key: &str,
+        version_id: Option<&str>,
+        conditions: DeleteConditions<'_>,
+    ) -> Result<(), ApiError> {
+        let deletion = Deletion {
+            key,
+            version_id,
+            bypass: false,
+            conditions,
+            events: (Event::ExpirationDelete, Event::ExpirationMarker),
+            operation: "Lifecycle",
+        };
+        ignore_gone(self.buckets.delete(ctx, &bucket.name, deletion).await.map(drop))
+    }
+
+    async fn abort_uploads(
+        &self,
+        bucket: &Bucket,
+        rules: &[LifecycleRule],
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let mut rest = Some(UPLOADS.within(&bucket.row.number));
+        while let Some(range) = rest {
+            let page = UPLOADS.scan(
+                &*self.buckets.store.snapshot(),
+                &range,
+                Scan { limit: PAGE, ..Scan::default() },
+            );
+            let page = page.map_err(|why| errors::unreadable(&why))?;
+            for ((_, key, number), row, version) in page.rows {
+                let initiated = Timestamp(row.initiated);
+                let seen = Seen { key: &key, size: 0, tags: &[], modified: initiated };
+                let due = rules.iter().filter(|rule| lifecycle::concerns(rule, seen)).any(|rule| {
+                    let days = rule.abort_incomplete_multipart_upload.as_ref();
+                    days.and_then(|abort| abort.days_after_initiation)
+                        .is_some_and(|days| lifecycle::after(initiated, days) <= now)
+                });
+                if due {
+                    let upload = Upload { number, row, version };
+                    ignore_gone(self.buckets.end_upload(bucket, &key, &upload).await)?;
+                }
+            }
+            rest = page.rest;
+        }
+        Ok(())
+    }
+}
+
+impl Worker for LifeCycles {
+    fn step(&mut self) -> BoxFuture<'_, Result<WorkerState, WorkerError>> {
+        Box::pin(async move {
+            let now = self.buckets.clock.now();
+            let today = now.millis() / DAY;
+            if self.done == Some(today) {
+                return Ok(WorkerState::Idle { until: Some(Timestamp((today + 1) * DAY)) });
+            }
+            if self.left.is_none() {
+                self.left = Some(self.names()?);
+                self.place = None;
+            }
+            let Some(name) = self.left.as_ref().and_then(|left| left.front().cloned()) else {
+                (self.left, self.done) = (None, Some(today));
+                return Ok(WorkerState::Idle { until: Some(Timestamp((today + 1) * DAY)) });
+            };
+            match self.page(&name, now).await {
+                Ok(true) => {}
+                Ok(false) => drop(self.left.as_mut().and_then(VecDeque::pop_front)),
+                Err(why) => {
+                    // One bucket's trouble is not the others': it is tried again tomorrow.
+                    tracing::error!(bucket = name, %why, "a life cycle cannot be carried out");
+                    self.place = None;
+                    drop(self.left.as_mut().and_then(VecDeque::pop_front));
+                }
+            }
+            Ok(WorkerState::Busy)
+        })
+    }
+
+    fn info(&self) -> String {
+        let left = self.left.as_ref().map_or(0, VecDeque::len);
+        if left == 0 { "waits for midnight".into() } else { format!("{left} buckets left") }
+    }
+}
+
+/// Whether a rule ends a noncurrent version. `newer`: how many noncurrent ones are newer.
+fn outlived(rules: &[LifecycleRule], seen: Seen<'_>, since: Timestamp, newer: usize, now: Timestamp) -> bool {
+    rules.iter().filter(|rule| lifecycle::concerns(rule, seen)).any(|rule| {
+        let Some(expiration) = &rule.noncurrent_version_expiration else { return false };
+        let kept =
+            expiration.newer_noncurrent_versions.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0);
+        expiration.noncurrent_days.is_some_and(|days| lifecycle::after(since, days) <= now) && newer >= kept
+    })
+}
+
+/// What is gone, changed or locked meanwhile is left alone.
+fn ignore_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
+    match result {
+        Err(why) if (400..500).contains(&why.status) => Ok(()),
+        other => other,
+    }
+}
+
+fn context(bucket: &Bucket, now: Timestamp) -> Context {
+    let endpoint = Arc::new(Endpoint { scheme: "http", authority: "localhost:4566".into() });
+    let region = Region::new(bucket.row.region.as_str());
+    let principal = Principal::Arn(PRINCIPAL.into());
+    Context::internal(bucket.row.account.as_str().into(), region, principal, endpoint, now)
+}
