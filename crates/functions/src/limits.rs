@@ -21,9 +21,9 @@ pub const PROCESSES: u32 = 1_024;
 /// Open files of a process (AWS: 1,024).
 pub const OPEN_FILES: u64 = 1_024;
 /// How long an environment's credentials last (the longest there is); one whose credentials end is replaced.
-pub const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
+pub const SESSION: Duration = Duration::from_hours(12);
 /// How long credentials must last beyond an invocation's time limit for it to begin.
-pub const SESSION_LEFT: Duration = Duration::from_secs(5 * 60);
+pub const SESSION_LEFT: Duration = Duration::from_mins(5);
 /// Files of a directory of code that are looked at to see whether it has changed.
 pub const FINGERPRINT_FILES: usize = 20_000;
 /// How long an answer is held back for the runtime to ask for the next invocation: whoever calls again at once finds the
@@ -33,7 +33,7 @@ pub const ANSWER_HELD: Duration = Duration::from_millis(100);
 /// their lines go together.
 pub const START_SHOWN: Duration = Duration::from_millis(100);
 /// Longest pause between attempts to start a provisioned environment.
-pub const PROVISION_PAUSE: Duration = Duration::from_secs(60);
+pub const PROVISION_PAUSE: Duration = Duration::from_mins(1);
 /// Connections to one environment's Runtime API at a time.
 pub const CONNECTIONS: usize = 64;
 /// Time for initialisation (AWS: 10 s); then it begins again within the first invocation.
@@ -43,13 +43,13 @@ pub const INIT_PROVISIONED: Duration = Duration::from_secs(130);
 /// Extensions registered in one environment (AWS: 10).
 pub const EXTENSIONS: usize = 10;
 /// Time for shutdown with an external extension (AWS: 2 s).
-pub const SHUTDOWN_EXTERNAL: Duration = Duration::from_millis(2_000);
+pub const SHUTDOWN_EXTERNAL: Duration = Duration::from_secs(2);
 /// Time for shutdown with internal extensions only (AWS: 300 ms); of the external ones' time the runtime gets this much
 /// before the extensions are told (AWS: 300 ms).
 pub const SHUTDOWN_INTERNAL: Duration = Duration::from_millis(300);
 /// The tail of the log that an invocation answers, bytes (AWS: 4 KB).
 pub const TAIL: usize = 4 * 1024;
-/// Longest log line, bytes (CloudWatch Logs: 256 KB and the event's 26 bytes); a longer one is split.
+/// Longest log line, bytes (`CloudWatch` Logs: 256 KB and the event's 26 bytes); a longer one is split.
 pub const LINE: usize = 256 * 1024 - 26;
 /// Lines that one environment hands on in one go.
 pub const LINES: usize = 256;
@@ -105,7 +105,7 @@ impl Default for Limits {
             memory_mb: None,
             starting: std::thread::available_parallelism().map_or(4, usize::from) * 2,
             waiting: Duration::from_secs(30),
-            idle: Duration::from_secs(7 * 60),
+            idle: Duration::from_mins(7),
             freeze_after: Duration::from_millis(10),
             warm: 1,
             warm_total: 8,

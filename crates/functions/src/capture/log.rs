@@ -35,6 +35,8 @@ pub(crate) struct Log {
     facts: LogFacts,
     to: Arc<dyn WriteLogs>,
     clock: SharedClock,
+    /// Bytes a second that the allowance grows by.
+    pub(super) rate: u64,
     state: Mutex<State>,
 }
 
@@ -69,7 +71,7 @@ impl Log {
             subscribers: Vec::new(),
             early: Some(Vec::new()),
         };
-        Self { facts, to, clock, state: Mutex::new(state) }
+        Self { facts, to, clock, rate: LOG_BYTES_PER_SECOND, state: Mutex::new(state) }
     }
 
     /// The stream's name.
@@ -85,7 +87,7 @@ impl Log {
     /// A line of a process.
     pub(crate) fn line(&self, source: Source, text: &[u8], level: Option<LogLevel>) {
         let mut state = self.lock();
-        if !state.allows(text.len()) {
+        if !state.allows(text.len(), self.rate) {
             state.lose(1, text.len());
             return;
         }
@@ -106,7 +108,7 @@ impl Log {
                 .filter(|text| json && text.first() == Some(&b'{'))
                 .and_then(|text| serde_json::from_slice(text).ok())
                 .unwrap_or_else(|| Value::String(String::from_utf8_lossy(text).into_owned()));
-            state.publish(time, kind, record);
+            state.publish(time, kind, &record);
         }
         self.keep(&mut state, time, Bytes::copy_from_slice(text));
     }
@@ -129,7 +131,7 @@ impl Log {
             (_, false) => (level >= LogLevel::Info).then(|| event.text()).flatten(),
         };
         if let Some((kind, record)) = record {
-            state.publish(time, kind, record);
+            state.publish(time, kind, &record);
         }
         if let Some(line) = line {
             self.keep(&mut state, time, line.into());
@@ -192,7 +194,7 @@ impl Log {
             let event = Platform::LogsDropped { records: lost.records, bytes: lost.bytes, reason };
             let time = self.clock.now();
             if let Some((kind, record)) = event.record(self.facts.provisioned) {
-                state.publish(time, kind, record);
+                state.publish(time, kind, &record);
             }
             self.keep(&mut state, time, event.text().unwrap_or_default().into());
         }
@@ -236,13 +238,13 @@ impl Log {
 }
 
 impl State {
-    fn allows(&mut self, bytes: usize) -> bool {
+    fn allows(&mut self, bytes: usize, rate: u64) -> bool {
         let bytes = bytes as u64 + 1;
         if self.allowance < bytes {
             let now = Instant::now();
             let passed = now.duration_since(self.refilled).as_secs_f64();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-            let more = (passed * LOG_BYTES_PER_SECOND as f64) as u64;
+            let more = (passed * rate as f64) as u64;
             self.allowance = (self.allowance + more).min(LOG_BURST);
             self.refilled = now;
         }
@@ -262,7 +264,7 @@ impl State {
         self.early.is_some() || !self.subscribers.is_empty()
     }
 
-    fn publish(&mut self, time: Timestamp, kind: &'static str, record: Value) {
+    fn publish(&mut self, time: Timestamp, kind: &'static str, record: &Value) {
         if !self.is_heard() {
             return;
         }

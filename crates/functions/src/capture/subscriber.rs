@@ -146,6 +146,8 @@ async fn deliver(
             }
         };
         tokio::select! {
+            // What is there goes along before anything says that it is enough.
+            biased;
             () = collect => {}
             () = tokio::time::sleep(subscription.wait) => {}
             () = shared.push.notified() => {}

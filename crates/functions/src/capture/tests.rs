@@ -77,7 +77,9 @@ fn what_the_stream_does_not_take_is_counted_and_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_megabytes_hold_nobody_up_and_fill_nothing() {
-    let (log, lines) = log(revision().logging);
+    let (mut log, lines) = log(revision().logging);
+    // However slow the machine is: what comes after the burst is too much.
+    std::sync::Arc::get_mut(&mut log).unwrap().rate = 0;
     let (reading, writing) = pipe(Form::Lines, Source::Function).unwrap();
     let following = std::sync::Arc::new(reading).follow(log).unwrap();
     let written = tokio::task::spawn_blocking(move || {
@@ -88,7 +90,7 @@ async fn a_hundred_megabytes_hold_nobody_up_and_fill_nothing() {
             file.write_all(&text).unwrap();
         }
     });
-    tokio::time::timeout(Duration::from_secs(60), async {
+    tokio::time::timeout(Duration::from_mins(1), async {
         written.await.unwrap();
         following.await.unwrap();
     })
@@ -97,8 +99,8 @@ async fn a_hundred_megabytes_hold_nobody_up_and_fill_nothing() {
     let all = lines.all();
     let kept: usize = all.iter().map(String::len).sum();
     let said = all.iter().rfind(|line| line.starts_with("LOGS_DROPPED")).expect("it is said what was lost");
-    assert!(kept as u64 >= LOG_BURST / 2, "{kept}");
-    assert!(kept < 90 << 20, "the rest is dropped: {kept}, {said}");
+    let burst = usize::try_from(LOG_BURST).unwrap();
+    assert!((burst / 2..=burst).contains(&kept), "{kept}, {said}");
 }
 
 #[tokio::test]
@@ -113,7 +115,7 @@ async fn subscribers_get_what_they_asked_for_in_batches() {
         destination: Destination::Http { port, path: "/in".into() },
         max_items: 1_000,
         max_bytes: 262_144,
-        wait: Duration::from_secs(60),
+        wait: Duration::from_mins(1),
         schema: Schema::Telemetry,
     };
     log.subscribe("ext", subscription);

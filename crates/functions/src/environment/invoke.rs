@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -56,6 +56,17 @@ struct Ended {
     alive: bool,
 }
 
+/// How an environment came to rest after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rested {
+    /// Ready for the next invocation.
+    Well,
+    /// Its runtime or an extension ended.
+    Gone,
+    /// It did not.
+    Not,
+}
+
 impl Environment {
     /// Runs it to its end. Who called is answered by whoever has put the environment back ([`Over::answer`]), so that a call
     /// that follows at once finds it; only extensions that work on are not waited for.
@@ -104,6 +115,68 @@ impl Environment {
             payload,
         };
         self.tell_extensions(&event, deadline_ms);
+        let ended = self.answered(event, stream, until).await;
+        let mut taken = begun.at.elapsed();
+        for pipe in &self.pipes {
+            pipe.drain(&self.log);
+        }
+        let status = ended.result.as_ref().map_or_else(Failure::status, |_| Status::Success);
+        self.log.platform(&Platform::RuntimeDone {
+            request: &request,
+            status: &status,
+            duration: taken,
+            produced: ended.result.is_ok().then_some(ended.produced),
+            tracing: shown,
+        });
+
+        let mut reply = Some(reply);
+        let mut rested = Rested::Well;
+        if ended.alive {
+            // Who called need not wait for extensions, unless the log's tail is wanted, which ends with the report.
+            let first = if tail { until } else { until.min(tokio::time::Instant::now() + ANSWER_HELD) };
+            rested = self.rested(first).await;
+            if rested == Rested::Not && !tail {
+                if let Some(reply) = reply.take() {
+                    let _ = reply.send(self.finished(&ended, &request, taken, begun.init).await);
+                }
+                rested = self.rested(until).await;
+            }
+            taken = begun.at.elapsed();
+        }
+        let late = (rested == Rested::Not).then_some(Failure::Timeout);
+        let status = late.as_ref().map_or(status, Failure::status);
+        let failure = late.as_ref().or(ended.result.as_ref().err());
+        let line = failure.and_then(|failure| failure.log_line(&request, &iso(self.log.now()), timeout));
+        if let Some(line) = line {
+            self.log.platform(&Platform::Failure { text: &line });
+        }
+        let taken = if failure == Some(&Failure::Timeout) { taken.max(timeout) } else { taken };
+        let mut finished = self.finished(&ended, &request, taken, begun.init).await;
+        // In plain text an error that the function itself reported is no failure of its report.
+        let plain = matches!(failure, Some(Failure::Reported(_))) && !self.json();
+        self.log.platform(&Platform::End { request: &request });
+        self.log.platform(&Platform::Report {
+            request: &request,
+            status: if plain { &Status::Success } else { &status },
+            duration: finished.duration,
+            billed: finished.billed,
+            memory_mb: self.revision.memory_mb,
+            used_mb: finished.memory_used.div_ceil(1 << 20),
+            init: finished.init_duration,
+            tracing: shown,
+        });
+        self.log.flush();
+        finished.log_tail = self.log.take_tail();
+        let reason = match failure {
+            _ if ended.alive && rested == Rested::Well => None,
+            Some(Failure::Timeout) => Some(super::Reason::Timeout),
+            _ => Some(super::Reason::Failure),
+        };
+        Over { reason, answer: reply.take().map(|reply| (reply, finished)) }
+    }
+
+    /// Gives the runtime the event as soon as it waits for one, and waits for the answer.
+    async fn answered(&self, event: Event, stream: Option<Stream>, until: tokio::time::Instant) -> Ended {
         let mut given = Some((event, stream));
         let answered = self.api.until(move |state| {
             if state.is_waiting()
@@ -127,78 +200,21 @@ impl Environment {
             self.log.flush_lines();
             early = timeout_at(until, &mut answered).await;
         }
-        let ended = match early {
+        match early {
             Ok(answered) => end_of(answered),
             Err(_) => Ended { result: Err(Failure::Timeout), produced: 0, alive: false },
-        };
-        let mut taken = begun.at.elapsed();
-        for pipe in &self.pipes {
-            pipe.drain(&self.log);
         }
-        let status = ended.result.as_ref().map_or_else(Failure::status, |_| Status::Success);
-        self.log.platform(&Platform::RuntimeDone {
-            request: &request,
-            status: &status,
-            duration: taken,
-            produced: ended.result.is_ok().then_some(ended.produced),
-            tracing: shown,
-        });
+    }
 
-        // The invocation lasts until everybody asks for the next event.
-        let mut late = None;
-        let mut reply = Some(reply);
-        let mut gone = false;
-        if ended.alive {
-            let rest = self.api.until(|state| {
-                let over = state.exit.is_some() || state.failed_extension().is_some();
-                (over || (state.is_waiting() && state.extensions_rest())).then_some(over)
-            });
-            tokio::pin!(rest);
-            // Who called need not wait for extensions, unless the log's tail is wanted, which ends with the report.
-            let first = if tail { until } else { until.min(tokio::time::Instant::now() + ANSWER_HELD) };
-            let mut over = timeout_at(first, &mut rest).await.ok();
-            if over.is_none() && !tail {
-                if let Some(reply) = reply.take() {
-                    let finished = self.finished(&ended, &request, taken, begun.init, None);
-                    let _ = reply.send(finished.await);
-                }
-                over = timeout_at(until, &mut rest).await.ok();
+    /// Waits until everybody asks for the next event: so long an invocation lasts.
+    async fn rested(&self, until: tokio::time::Instant) -> Rested {
+        let rest = self.api.until(|state| {
+            if state.exit.is_some() || state.failed_extension().is_some() {
+                return Some(Rested::Gone);
             }
-            taken = begun.at.elapsed();
-            gone = over.unwrap_or(true);
-            late = over.is_none().then_some(Failure::Timeout);
-        }
-        let status = late.as_ref().map_or(status, Failure::status);
-        let failure = late.as_ref().or(ended.result.as_ref().err());
-        let line = failure.and_then(|failure| failure.log_line(&request, &iso(self.log.now()), timeout));
-        if let Some(line) = line {
-            self.log.platform(&Platform::Failure { text: &line });
-        }
-        let taken = if failure == Some(&Failure::Timeout) { taken.max(timeout) } else { taken };
-        let mut finished = self.finished(&ended, &request, taken, begun.init, late.as_ref()).await;
-        self.log.platform(&Platform::End { request: &request });
-        self.log.platform(&Platform::Report {
-            request: &request,
-            status: if matches!(failure, Some(Failure::Reported(_))) && !self.json() {
-                &Status::Success
-            } else {
-                &status
-            },
-            duration: finished.duration,
-            billed: finished.billed,
-            memory_mb: self.revision.memory_mb,
-            used_mb: finished.memory_used.div_ceil(1 << 20),
-            init: finished.init_duration,
-            tracing: shown,
+            (state.is_waiting() && state.extensions_rest()).then_some(Rested::Well)
         });
-        self.log.flush();
-        finished.log_tail = self.log.take_tail();
-        let reason = match failure {
-            _ if ended.alive && !gone => None,
-            Some(Failure::Timeout) => Some(super::Reason::Timeout),
-            _ => Some(super::Reason::Failure),
-        };
-        Over { reason, answer: reply.take().map(|reply| (reply, finished)) }
+        timeout_at(until, rest).await.unwrap_or(Rested::Not)
     }
 
     fn json(&self) -> bool {
@@ -228,13 +244,10 @@ impl Environment {
         request: &str,
         taken: Duration,
         init: Option<Duration>,
-        late: Option<&Failure>,
     ) -> Finished {
+        // An answer that was given stays given, even when the environment then does not come to rest.
         let (payload, error) = match &ended.result {
-            // An answer that was given stays given, even when the environment then did not come to rest.
-            Ok(payload) => match late {
-                Some(_) | None => (payload.clone(), None),
-            },
+            Ok(payload) => (payload.clone(), None),
             Err(failure) => {
                 (failure.payload(request, self.revision.timeout), Some(failure.function_error(false)))
             }

@@ -132,7 +132,7 @@ impl Failure {
     /// The line the log has of it, beside the reports.
     pub(crate) fn log_line(&self, request: &str, now: &str, timeout: Duration) -> Option<String> {
         Some(match self {
-            Self::Reported(_) => return None,
+            Self::Reported(_) | Self::TooLarge | Self::Truncated => return None,
             Self::Timeout => {
                 format!("{now} {request} Task timed out after {:.2} seconds", timeout.as_secs_f64())
             }
@@ -145,7 +145,6 @@ impl Failure {
             Self::Extension { name, .. } => {
                 format!("RequestId: {request} Error: extension {name} failed\n{}", self.error_type())
             }
-            Self::TooLarge | Self::Truncated => return None,
         })
     }
 }

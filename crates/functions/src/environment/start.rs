@@ -101,20 +101,7 @@ pub(crate) async fn start(
     let begun = Instant::now();
     let unavailable =
         |error: &dyn std::fmt::Display| NotStarted::Unavailable(Unavailable::Sandbox(error.to_string()));
-    let (mut sandbox, warm) = match ready {
-        Some(warm) => {
-            let Warm { sandbox, runtime, ended, gone, assignment, pipes, .. } = warm;
-            sandbox.bind(function_binds(revision, prepared)).await.map_err(|error| unavailable(&error))?;
-            (sandbox, Some((runtime, ended, gone, assignment, pipes)))
-        }
-        None => {
-            let mut binds = runtime_binds(&prepared.installed);
-            binds.extend(function_binds(revision, prepared));
-            let name = format!("{}:{}", revision.function, revision.version);
-            let spec = spec(host, name, revision.memory_mb, revision.tmp_mb, binds);
-            (host.settings.launcher.create(spec).await.map_err(|error| unavailable(&error))?, None)
-        }
-    };
+    let (mut sandbox, warm) = place(host, revision, prepared, ready).await?;
     let api = Api::new(Arc::clone(revision), Arc::clone(log), !host.settings.isolated);
     let mut serving = Vec::new();
     let mut address = None;
@@ -143,54 +130,10 @@ pub(crate) async fn start(
         telemetry: (revision.runtime.family() != Family::Provided).then_some(TELEMETRY),
     };
     let until = tokio::time::Instant::from_std(begun + limit);
-    let started = timeout_at(until, assembled.run(&told, warm)).await;
-    let outcome = match started {
-        Ok(Ok(running)) => {
-            let initialised = api.until(|state| {
-                if state.is_initialised() {
-                    return Some(Ok(()));
-                }
-                if let Some(reported) = &state.init_error {
-                    return Some(Err(Failure::Reported(reported.clone())));
-                }
-                if let Some((name, reported)) = state.failed_extension() {
-                    return Some(Err(Failure::Extension { name: name.to_string(), kind: reported.kind }));
-                }
-                state.exit.map(|exit| Err(Failure::Exit(exit)))
-            });
-            match timeout_at(until, initialised).await {
-                Ok(Ok(())) => Ok(running),
-                Ok(Err(failure)) => Err((failure, Some(running))),
-                Err(_) => Err((Failure::Timeout, Some(running))),
-            }
-        }
-        Ok(Err(Broken::Unavailable(why))) => return Err(NotStarted::Unavailable(why)),
-        Ok(Err(Broken::Failed(failure))) => Err((failure, None)),
-        Err(_) => Err((Failure::Timeout, None)),
-    };
+    let outcome = initialise(&assembled, &told, warm, until).await?;
     let took = begun.elapsed();
     let status = outcome.as_ref().map_or_else(|(failure, _)| failure.status(), |_| Status::Success);
-    api.with(|state| {
-        state.open = false;
-        for extension in &state.extensions {
-            let events: Vec<&'static str> = extension.events.iter().map(|event| event.name()).collect();
-            let failure = extension.failure.as_ref().map(|failure| failure.kind.as_str());
-            let failure = failure.or(extension.exit.map(|_| "Extension.Crash"));
-            let word = if failure.is_some() {
-                "Failed"
-            } else if extension.id.is_some() {
-                "Ready"
-            } else {
-                "Started"
-            };
-            log.platform(&Platform::Extension {
-                name: &extension.name,
-                state: word,
-                events: &events,
-                error: failure,
-            });
-        }
-    });
+    close_registration(&api, log);
     match outcome {
         Ok(running) => {
             log.platform(&Platform::InitRuntimeDone { phase, status: &status });
@@ -228,6 +171,79 @@ pub(crate) async fn start(
             Err(NotStarted::Failed(failure, took))
         }
     }
+}
+
+/// A sandbox with everything the function sees: that of the pre-warmed process, or a new one.
+async fn place(
+    host: &Host,
+    revision: &Revision,
+    prepared: &Prepared,
+    ready: Option<Warm>,
+) -> Result<(Sandbox, Option<Waiting>), NotStarted> {
+    if let Some(Warm { sandbox, runtime, ended, gone, assignment, pipes, .. }) = ready {
+        // One that has just ended is no reason to fail.
+        if sandbox.bind(function_binds(revision, prepared)).await.is_ok() {
+            return Ok((sandbox, Some((runtime, ended, gone, assignment, pipes))));
+        }
+    }
+    let mut binds = runtime_binds(&prepared.installed);
+    binds.extend(function_binds(revision, prepared));
+    let name = format!("{}:{}", revision.function, revision.version);
+    let spec = spec(host, name, revision.memory_mb, revision.tmp_mb, binds);
+    match host.settings.launcher.create(spec).await {
+        Ok(sandbox) => Ok((sandbox, None)),
+        Err(error) => Err(NotStarted::Unavailable(Unavailable::Sandbox(error.to_string()))),
+    }
+}
+
+/// Starts the processes and waits until all have initialised, one has failed, or the time is over.
+async fn initialise(
+    assembled: &Assembly<'_>,
+    told: &variables::Told<'_>,
+    warm: Option<Waiting>,
+    until: tokio::time::Instant,
+) -> Result<Result<Running, (Failure, Option<Running>)>, NotStarted> {
+    let running = match timeout_at(until, assembled.run(told, warm)).await {
+        Ok(Ok(running)) => running,
+        Ok(Err(Broken::Unavailable(why))) => return Err(NotStarted::Unavailable(why)),
+        Ok(Err(Broken::Failed(failure))) => return Ok(Err((failure, None))),
+        Err(_) => return Ok(Err((Failure::Timeout, None))),
+    };
+    let initialised = assembled.api.until(|state| {
+        if state.is_initialised() {
+            return Some(Ok(()));
+        }
+        if let Some(reported) = &state.init_error {
+            return Some(Err(Failure::Reported(reported.clone())));
+        }
+        if let Some((name, reported)) = state.failed_extension() {
+            return Some(Err(Failure::Extension { name: name.to_string(), kind: reported.kind }));
+        }
+        state.exit.map(|exit| Err(Failure::Exit(exit)))
+    });
+    Ok(match timeout_at(until, initialised).await {
+        Ok(Ok(())) => Ok(running),
+        Ok(Err(failure)) => Err((failure, Some(running))),
+        Err(_) => Err((Failure::Timeout, Some(running))),
+    })
+}
+
+/// No extension registers any more; the log says which ones did.
+fn close_registration(api: &Api, log: &Log) {
+    api.with(|state| {
+        state.open = false;
+        for extension in &state.extensions {
+            let events: Vec<&'static str> = extension.events.iter().map(|event| event.name()).collect();
+            let failure = extension.failure.as_ref().map(|failure| failure.kind.as_str());
+            let error = failure.or(extension.exit.map(|_| "Extension.Crash"));
+            let state = match (error, &extension.id) {
+                (Some(_), _) => "Failed",
+                (None, Some(_)) => "Ready",
+                (None, None) => "Started",
+            };
+            log.platform(&Platform::Extension { name: &extension.name, state, events: &events, error });
+        }
+    });
 }
 
 /// Starts a process that waits for its function.

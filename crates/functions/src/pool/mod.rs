@@ -113,16 +113,13 @@ impl Pool {
                 }
                 // Where as many start as may, one that comes free is likely to be faster.
                 if found.is_none() && self.starting.available_permits() > 0 {
-                    match self.seats.take(revision.memory_mb) {
-                        // A permit that somebody else got in between: the place is given back, and we look again.
-                        Some(seat) => {
-                            found = Permit::take(&self.starting, &self.freed)
-                                .map(|permit| Claim::Place(seat, permit));
-                        }
-                        None => {
-                            victim = state.oldest_idle();
-                            full = true;
-                        }
+                    if let Some(seat) = self.seats.take(revision.memory_mb) {
+                        // Where somebody else got the permit in between the place is given back, and we look again.
+                        found = Permit::take(&self.starting, &self.freed)
+                            .map(|permit| Claim::Place(seat, permit));
+                    } else {
+                        victim = state.oldest_idle();
+                        full = true;
                     }
                 }
                 if found.is_some() {

@@ -25,7 +25,7 @@ impl Api {
     /// `GET /runtime/invocation/next`: waits as long as it takes.
     pub(super) async fn next_invocation(&self, connection: &mut Connection) -> io::Result<Then> {
         connection.skip().await?;
-        let mut waiting = match self.with(|state| state.next()) {
+        let mut waiting = match self.with(super::State::next) {
             Ok(waiting) => waiting,
             Err(refusal) => {
                 refuse(connection, &refusal);
@@ -33,19 +33,18 @@ impl Api {
             }
         };
         // The answer to what came before goes out with the event when that is there already (it hardly ever is).
-        let event = match waiting.try_recv() {
-            Ok(event) => event,
-            Err(_) => {
-                connection.flush().await?;
-                tokio::select! {
-                    biased;
-                    event = &mut waiting => match event {
-                        Ok(event) => event,
-                        Err(_) => return Ok(Then::Close),
-                    },
-                    // Nobody is there to take an invocation: not ready any more.
-                    () = connection.gone() => return Ok(Then::Close),
-                }
+        let event = if let Ok(event) = waiting.try_recv() {
+            event
+        } else {
+            connection.flush().await?;
+            tokio::select! {
+                biased;
+                event = &mut waiting => match event {
+                    Ok(event) => event,
+                    Err(_) => return Ok(Then::Close),
+                },
+                // Nobody is there to take an invocation: not ready any more.
+                () = connection.gone() => return Ok(Then::Close),
             }
         };
         put_event(connection, &event);

@@ -118,7 +118,7 @@ async fn route(api: &Api, connection: &mut Connection, head: Head) -> io::Result
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
             Ok(finish(connection, api.extension_error(&head, phase, body)))
         }
-        ("PUT", ["2022-07-01", "telemetry"]) | ("PUT", ["2020-08-15", "logs"]) => {
+        ("PUT", ["2022-07-01", "telemetry"] | ["2020-08-15", "logs"]) => {
             let logs = parts.last() == Some(&"logs");
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
             Ok(finish(connection, api.subscribe(&head, logs, &body)))
