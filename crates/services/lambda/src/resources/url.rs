@@ -30,8 +30,8 @@ fn asked_of_url(properties: &Value) -> Result<Map<String, Value>, ApiError> {
     Ok(asked)
 }
 
-fn described_url(arn: String, url: String) -> Resource {
-    resource(&arn, &[("FunctionArn", Some(arn.clone())), ("FunctionUrl", Some(url))])
+fn described_url(arn: &str, url: String) -> Resource {
+    resource(arn, &[("FunctionArn", Some(arn.to_owned())), ("FunctionUrl", Some(url))])
 }
 
 fn described_config(arn: Option<String>) -> Resource {
@@ -68,7 +68,7 @@ impl ResourceHandler for UrlHandler {
             let _ = origin;
             let asked = input(&self.0, "CreateFunctionUrlConfig", asked_of_url(properties)?)?;
             let made = self.0.create_function_url_config(ctx, asked).await?;
-            Ok(described_url(made.function_arn, made.function_url))
+            Ok(described_url(&made.function_arn, made.function_url))
         })
     }
 
@@ -88,7 +88,7 @@ impl ResourceHandler for UrlHandler {
             asked.entry("InvokeMode").or_insert_with(|| "BUFFERED".into());
             let asked = input(&self.0, "UpdateFunctionUrlConfig", asked)?;
             let changed = self.0.update_function_url_config(ctx, asked).await?;
-            Ok(described_url(changed.function_arn, changed.function_url))
+            Ok(described_url(&changed.function_arn, changed.function_url))
         })
     }
 
@@ -118,7 +118,7 @@ impl ResourceHandler for UrlHandler {
                 qualifier: qualifier.map(str::to_owned),
             };
             let found = self.0.get_function_url_config(ctx, input).await;
-            match found.map(|found| described_url(found.function_arn, found.function_url)) {
+            match found.map(|found| described_url(&found.function_arn, found.function_url)) {
                 Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
                 other => other.map(Some),
             }

@@ -55,16 +55,15 @@ pub(super) async fn respond(streamed: Streamed, slot: Slot) -> Result<Response<B
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
         let front = Front { status: StatusCode::OK, headers };
         // A function that fails before it wrote anything still has a status to fail with.
-        match body.next().await {
-            Some(first) => (front, first),
-            None => {
-                let finished = end.finished().await.ok_or(BadGateway)?;
-                return if finished.error.is_some() {
-                    Err(BadGateway)
-                } else {
-                    Ok(with(front, ByteStream::default()))
-                };
-            }
+        if let Some(first) = body.next().await {
+            (front, first)
+        } else {
+            let finished = end.finished().await.ok_or(BadGateway)?;
+            return if finished.error.is_some() {
+                Err(BadGateway)
+            } else {
+                Ok(with(front, ByteStream::default()))
+            };
         }
     };
     let rest = Rest { first: Some(first), body, end: Box::pin(end.finished()), ended: false, _slot: slot };
