@@ -87,13 +87,13 @@ class RuntimeApi:
 
             def do_POST(self):  # noqa: N802
                 body, trailers = self._body()
-                api.answers.put(Answer(self.path, dict(self.headers.items()), body, trailers))
                 # A pipelined request for the next invocation waits in the buffer already.
                 self.connection.setblocking(False)
                 try:
                     api.pipelined += self.rfile.peek(1) != b""
                 finally:
                     self.connection.setblocking(True)
+                api.answers.put(Answer(self.path, dict(self.headers.items()), body, trailers))
                 self.send_response(202)
                 answer = b'{"status":"OK"}'
                 self.send_header("Content-Length", str(len(answer)))
@@ -128,9 +128,7 @@ class RuntimeApi:
 class Function:
     """A process that runs a handler. `command` is the interpreter with its bootstrap."""
 
-    def __init__(
-        self, command, code, handler, env=None, frames=False, cwd=None, assigned=False, layers=None
-    ):
+    def __init__(self, command, code, handler, env=None, frames=False, cwd=None, assigned=False, layers=None):
         self.api = RuntimeApi()
         self.frames = []
         self.environment = {
@@ -187,10 +185,12 @@ class Function:
 
     def assign(self, code):
         """Tells a pre-warmed process which function it is."""
-        told = json.dumps(
-            {"env": self.environment, "handler": self.environment["_HANDLER"], "cwd": str(code)}
-        ).encode()
+        told = json.dumps({"env": self.environment, "handler": self.environment["_HANDLER"], "cwd": str(code)}).encode()
         os.write(self.telling, struct.pack(">I", len(told)) + told)
+        self.dismiss()
+
+    def dismiss(self):
+        """Closes a pre-warmed process' descriptor."""
         os.close(self.telling)
         self.telling = None
 
@@ -247,13 +247,17 @@ class Function:
         return status
 
     def log(self):
-        """Everything that was printed, once the runtime asks for another invocation or has ended."""
+        """Everything that was printed. Ends the process: what was printed before the last answer is in the pipe."""
+        self.process.kill()
+        self.process.wait()
+        for reader in self._readers:
+            reader.join(5)
         return self.printed.decode()
 
     def close(self):
         """Ends the process."""
         if self.telling is not None:
-            os.close(self.telling)
+            self.dismiss()
         self.process.kill()
         self.process.wait()
         self.api.close()
