@@ -47,7 +47,6 @@ async fn an_environment_serves_again_and_says_so_in_its_log() {
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/f"),
-        ("AWS_LAMBDA_LOG_FORMAT", "Text"),
         ("AWS_ACCESS_KEY_ID", "ASIA0"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("AWS_SESSION_TOKEN", "arn:aws:iam::000000000000:role/r"),

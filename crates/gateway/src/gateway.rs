@@ -271,9 +271,13 @@ impl Gateway {
             match collect(body, limit, self.settings.pace, &mut share).await {
                 Ok(body) => Taken::Whole(body),
                 Err(why) => {
+                    let operation = early.as_ref().and_then(|routed| self.router.named(routed));
                     return closing(refuse(
                         self.router.guess(&addressed, head, &[]),
-                        &unreadable(why, limit),
+                        &operation.map_or_else(
+                            || unreadable(why, limit),
+                            |operation| unreadable_for(why, limit, operation),
+                        ),
                     ));
                 }
             }
@@ -473,6 +477,18 @@ fn unchunked(head: &Parts, body: Bytes, identity: &Identity) -> Result<Bytes, Fa
     let expected = head.headers.get("x-amz-decoded-content-length");
     let expected = expected.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
     decode_all(&body, identity.chain.clone(), expected).map(|(data, _)| data).map_err(chunks)
+}
+
+/// The same for an operation that is known, in the words of AWS's REST services.
+fn unreadable_for(why: BodyError, limit: usize, operation: &str) -> ApiError {
+    match why {
+        BodyError::TooLarge => ApiError::sender(
+            "RequestEntityTooLargeException",
+            format!("Request must be smaller than {limit} bytes for the {operation} operation"),
+        )
+        .with_status(413),
+        other => unreadable(other, limit),
+    }
 }
 
 pub(crate) fn unreadable(why: BodyError, limit: usize) -> ApiError {

@@ -130,7 +130,7 @@ async fn keys(settings: &Settings, revision: &Revision) -> Result<Keys, Unavaila
     );
     let session = settings
         .credentials
-        .assume(&ctx, &revision.role, &revision.function, "lambda.amazonaws.com", SESSION)
+        .assume(&ctx, &revision.role, &session_name(&revision.function), "lambda.amazonaws.com", SESSION)
         .await;
     match session {
         Ok(session) => Ok(Keys {
@@ -192,4 +192,9 @@ fn walk(directory: &Path, deep: bool, left: &mut usize, hasher: &mut DefaultHash
             walk(&entry.path(), !packages, left, hasher);
         }
     }
+}
+
+/// The session is called like the function; STS demands two characters, so a function of one letter is told apart.
+fn session_name(function: &str) -> String {
+    if function.len() < 2 { format!("{function}@lambda_function") } else { function.to_owned() }
 }

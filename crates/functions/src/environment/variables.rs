@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Family, Revision};
+use crate::{Family, LogFormat, Revision};
 
 use super::Keys;
 
@@ -52,14 +52,15 @@ pub(super) fn of_runtime(launch: &[(String, String)], told: &Told<'_>) -> BTreeM
     set("AWS_LAMBDA_INITIALIZATION_TYPE", kind);
     set("AWS_LAMBDA_LOG_GROUP_NAME", &revision.logging.group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", told.stream);
-    set("AWS_LAMBDA_LOG_FORMAT", revision.logging.format.as_str());
+    // AWS's recordings show no format where it is the default one.
+    if revision.logging.format != LogFormat::Text {
+        set("AWS_LAMBDA_LOG_FORMAT", revision.logging.format.as_str());
+    }
     if let Some(level) = revision.logging.application_level {
         set("AWS_LAMBDA_LOG_LEVEL", level.as_str());
     }
     set("AWS_ACCESS_KEY_ID", &told.keys.id);
-    set("AWS_ACCESS_KEY", &told.keys.id);
     set("AWS_SECRET_ACCESS_KEY", &told.keys.secret);
-    set("AWS_SECRET_KEY", &told.keys.secret);
     set("AWS_SESSION_TOKEN", &told.keys.token);
     set("AWS_LAMBDA_RUNTIME_API", &told.api);
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");

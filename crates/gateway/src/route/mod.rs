@@ -264,6 +264,12 @@ impl Router {
         model.and_then(|model| model.operations.get(routed.operation)).is_some_and(Operation::streams_in)
     }
 
+    /// The operation's name, of services that speak REST with JSON.
+    pub fn named(&self, routed: &Routed) -> Option<&'static str> {
+        let model = self.model(routed.service).filter(|_| routed.protocol == Protocol::RestJson)?;
+        model.operations.get(routed.operation).map(|operation| operation.name)
+    }
+
     /// The operation where it does not stand in the body: of services that speak REST alone.
     pub fn early(&self, addressed: &Addressed<'_>, head: &Parts) -> Option<Routed> {
         let rest = |p: &Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);

@@ -33,10 +33,6 @@ impl Resolved {
     pub(crate) fn version_name(&self) -> String {
         self.version.row.name()
     }
-    /// Changes whenever the version does.
-    pub(crate) fn revision_id(&self) -> &str {
-        &self.version.row.revision_id
-    }
     /// Where events go that failed.
     pub(crate) fn dead_letter(&self) -> Option<&str> {
         self.version.row.dead_letter.as_deref()

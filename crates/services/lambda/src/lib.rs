@@ -21,16 +21,16 @@ pub mod limits;
 pub mod location;
 mod mapping;
 mod names;
-pub mod resources;
 mod ports;
+pub mod resources;
 mod revision;
 mod running;
 mod settling;
 mod state;
 pub mod tables;
-mod urls;
 #[cfg(test)]
 mod testing;
+mod urls;
 
 use std::sync::{Arc, Weak};
 

@@ -8,6 +8,8 @@ mod inline;
 mod layer_version;
 mod permission;
 mod properties;
+#[cfg(test)]
+mod tests;
 mod url;
 mod version;
 

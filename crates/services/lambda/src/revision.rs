@@ -24,7 +24,7 @@ impl Version {
 /// The id of a version's revision.
 pub(crate) fn id(address: &Address, row: &VersionRow, provisioned: bool) -> String {
     let kind = if provisioned { ":provisioned" } else { "" };
-    format!("{}:{}:{}{kind}", address.arn(), row.name(), row.revision_id)
+    format!("{}:{}:{}{kind}", address.arn(), row.name(), row.generation)
 }
 
 fn revision(address: &Address, row: &VersionRow, provisioned: bool) -> Option<Revision> {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use moln_functions::Unavailable;
-use moln_kernel::ApiError;
+use moln_kernel::{ApiError, ids};
 use moln_store::Batch;
 
 use crate::{
@@ -63,11 +63,12 @@ impl Lambda {
         let mut changed = false;
         for version in before.versions.values() {
             // What was changed meanwhile has its own settling; published versions came from this one.
-            let this = version.row.number > 0 || version.row.revision_id == latest.row.revision_id;
+            let this = version.row.number > 0 || version.row.generation == latest.row.generation;
             let failed_before = version.row.state == State::Failed && ready.is_ok();
             if this && (unsettled(&version.row) || failed_before) {
                 let mut row = version.row.clone();
                 conclude(&mut row, &ready);
+                row.revision_id = ids::Uuid::random().to_string();
                 after.versions.insert(row.number, Arc::new(Version::from(row)));
                 changed = true;
             }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The bucket whose keys are directories of this machine, served as they are at every invoke.
-pub const HOT_RELOAD: &str = "hot-reload";
+pub(crate) const HOT_RELOAD: &str = "hot-reload";
 
 /// Where code comes from.
 pub(super) struct Source {
@@ -45,7 +45,7 @@ impl Lambda {
             (None, Some(bucket), Some(key)) if bucket == HOT_RELOAD => directory(&key),
             (None, Some(bucket), Some(key)) => {
                 let zip = self.fetch(ctx, &bucket, &key, source.version.as_deref()).await?;
-                self.take_zip(zip).await
+                self.keep_zip(zip).await
             }
             _ => Err(errors::invalid_parameter("Please provide a source for function code.")),
         }
@@ -89,6 +89,18 @@ impl Lambda {
         if zip.is_empty() {
             return Err(errors::invalid_parameter("Uploaded file must be a non-empty zip"));
         }
+        if zip.len() > limits::ZIP_BYTES {
+            return Err(ApiError::sender(
+                "RequestEntityTooLargeException",
+                format!("Zipped size must be smaller than {} bytes", limits::ZIP_BYTES),
+            )
+            .with_status(413));
+        }
+        self.keep_zip(zip).await
+    }
+
+    /// Checks an archive and puts it on disk.
+    async fn keep_zip(&self, zip: Bytes) -> Result<Taken, ApiError> {
         let blobs = self.ports.blobs.clone();
         let work = move || {
             inspect(Cursor::new(&zip)).map_err(|bad| refused(&bad))?;

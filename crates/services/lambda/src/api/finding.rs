@@ -91,24 +91,9 @@ impl Lambda {
 }
 
 impl Found {
-    /// Refuses a qualifier that names nothing.
-    pub(super) fn qualified(&self) -> Result<(), ApiError> {
-        let Some(qualifier) = &self.named.qualifier else { return Ok(()) };
-        if self.facts.version(qualifier).is_some() || self.facts.aliases.contains_key(qualifier) {
-            Ok(())
-        } else {
-            Err(self.missing())
-        }
-    }
-
     /// The error for a qualifier that names nothing.
     pub(super) fn missing(&self) -> ApiError {
         errors::function_not_found(&self.function.arn, self.named.qualifier.as_deref())
-    }
-
-    /// The error for an alias or version that is not there, in the words of settings.
-    pub(super) fn unknown_qualifier(&self) -> ApiError {
-        unknown_qualifier(&self.function.arn, self.named.qualifier.as_deref().unwrap_or(LATEST))
     }
 }
 

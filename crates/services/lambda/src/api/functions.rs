@@ -78,6 +78,7 @@ impl Lambda {
         let latest = VersionRow {
             number: 0,
             revision_id: revision_id(),
+            generation: revision_id(),
             modified: now,
             description: input.description.clone().unwrap_or_default(),
             role: input.role.clone(),

@@ -35,8 +35,18 @@ fn parse(arn: &str) -> Option<(Address, u64)> {
 impl Lambda {
     /// The layer of this name or ARN.
     fn layer_address(&self, ctx: &Context, name: &str) -> Address {
-        let name = name.rsplit(':').next().unwrap_or(name);
-        Address { account: ctx.account.clone(), region: ctx.region.clone(), name: name.into() }
+        let parts: Vec<&str> = name.split(':').collect();
+        let (account, region, name) = match parts.as_slice() {
+            ["arn", _, "lambda", region, account, "layer", name, ..] => {
+                (Some(*account), Some(*region), *name)
+            }
+            _ => (None, None, name),
+        };
+        Address {
+            account: account.map_or_else(|| ctx.account.clone(), Into::into),
+            region: region.map_or_else(|| ctx.region.clone(), Into::into),
+            name: name.into(),
+        }
     }
 
     fn layer_row(&self, address: &Address, version: u64) -> Result<Option<LayerVersionRow>, ApiError> {
@@ -201,7 +211,8 @@ impl Lambda {
     ) -> Result<m::GetLayerVersionResponse, ApiError> {
         let version = positive(version)?;
         let address = self.layer_address(ctx, name);
-        let row = self.layer_row(&address, version)?.ok_or_else(nothing)?;
+        let row = self.layer_row(&address, version)?;
+        let row = row.filter(|row| address.account == ctx.account || shared(row, ctx)).ok_or_else(nothing)?;
         Ok(self.tell_layer(ctx, &address, version, row))
     }
 

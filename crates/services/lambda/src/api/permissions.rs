@@ -193,7 +193,6 @@ impl Lambda {
     ) -> Result<m::GetPolicyResponse, ApiError> {
         let nothing = || errors::not_found("The resource you requested does not exist.");
         let found = self.look_up(ctx, &input.function_name, input.qualifier.as_deref())?;
-        found.qualified()?;
         let key = found.named.qualifier.clone().unwrap_or_default();
         let row = found.facts.policies.get(&key).ok_or_else(nothing)?;
         let arn = &found.function.arn;

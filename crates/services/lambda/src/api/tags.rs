@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use moln_kernel::{ApiError, Context, tags::TagFault};
 use moln_store::Batch;
 
-use crate::{Lambda, errors, limits, names, state::Address, tables::FunctionRow};
+use super::finding::revision_id;
+use crate::{
+    Lambda, errors, limits, names,
+    state::{Address, Version},
+    tables::{FunctionRow, VersionRow},
+};
 
 /// Checks tags that are added to what is there.
 pub(crate) fn check(
@@ -112,6 +117,10 @@ impl Lambda {
         edit(&mut row.tags)?;
         let mut after = (*before).clone();
         after.function = Arc::new(row);
+        if let Some(latest) = before.latest() {
+            let row = VersionRow { revision_id: revision_id(), ..latest.row.clone() };
+            after.versions.insert(0, Arc::new(Version::from(row)));
+        }
         change.commit(Batch::default(), Some(after)).await?;
         Ok(())
     }

@@ -148,6 +148,7 @@ impl Lambda {
         let mut row = latest.row.clone();
         edit(&mut row)?;
         row.revision_id = revision_id();
+        row.generation = revision_id();
         row.modified = self.clock.now().millis();
         if dry {
             return Ok(describe::version(address, &row, None, Detail::Full));

@@ -114,7 +114,7 @@ impl Lambda {
         let now = self.clock.now().millis();
         let id = match before.function.tags.get("_custom_id_").filter(|id| is_label(id)) {
             Some(id) if self.registry.by_url(id).is_none() => id.clone(),
-            _ => ids::secret_text(32)?.to_ascii_lowercase(),
+            _ => ids::secret::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
         };
         let asked_mode = input.invoke_mode.clone();
         let row = UrlRow {
@@ -122,6 +122,7 @@ impl Lambda {
             created: now,
             modified: now,
             auth_type: input.auth_type,
+            mode_chosen: input.invoke_mode.is_some(),
             invoke_mode: input.invoke_mode.unwrap_or_else(|| "BUFFERED".to_owned()),
             cors: input.cors.map(cors_row),
         };
@@ -176,17 +177,17 @@ impl Lambda {
         }
         let old = before.urls.get(&key).ok_or_else(nothing)?;
         let mut row = (**old).clone();
-        let asked_mode = input.invoke_mode.clone();
         if let Some(auth_type) = input.auth_type {
             row.auth_type = auth_type;
         }
         if let Some(mode) = input.invoke_mode {
-            row.invoke_mode = mode;
+            (row.invoke_mode, row.mode_chosen) = (mode, true);
         }
         if let Some(cors) = input.cors {
             row.cors = Some(cors_row(cors)).filter(|cors| *cors != CorsRow::default());
         }
         row.modified = self.clock.now().millis();
+        let told_mode = row.mode_chosen.then(|| row.invoke_mode.clone());
         let told = self.tell_url(ctx, &named.address, &key, &row);
         let mut after = (*before).clone();
         after.urls.insert(key, Arc::new(row));
@@ -198,7 +199,7 @@ impl Lambda {
             cors: told.cors,
             creation_time: told.creation_time,
             last_modified_time: told.last_modified_time,
-            invoke_mode: asked_mode,
+            invoke_mode: told_mode,
         })
     }
 

@@ -20,6 +20,7 @@ fn same(one: &VersionRow, other: &VersionRow) -> bool {
     let plain = |row: &VersionRow| VersionRow {
         number: 0,
         revision_id: String::new(),
+        generation: String::new(),
         modified: 0,
         description: String::new(),
         state: State::Active,

@@ -53,11 +53,6 @@ impl Usage {
     pub(super) fn new(account: Arc<Account>) -> Self {
         Self { account, running: AtomicU32::new(0) }
     }
-
-    /// How many run now.
-    pub(crate) fn running(&self) -> u32 {
-        self.running.load(Ordering::Relaxed)
-    }
 }
 
 /// Adds one unless there are `most` already.

@@ -74,6 +74,9 @@ pub struct UrlRow {
     pub auth_type: String,
     /// `BUFFERED` or `RESPONSE_STREAM`.
     pub invoke_mode: String,
+    /// Whether the mode was ever asked for: only then do changes tell it.
+    #[serde(default)]
+    pub mode_chosen: bool,
     /// What web pages of other origins may do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<CorsRow>,

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 pub struct VersionRow {
     /// Its number; 0 is `$LATEST`.
     pub number: u64,
-    /// Changes with every change.
+    /// Changes with every change, that of its state too.
     pub revision_id: String,
+    /// Changes with what runs: environments of one generation never serve another.
+    #[serde(default)]
+    pub generation: String,
     /// Last changed, milliseconds since the epoch.
     pub modified: u64,
     /// Free text.

@@ -18,13 +18,7 @@ use moln_wire::{
     site::{Site, SiteAnswer, Visitor},
 };
 
-use crate::{
-    Lambda,
-    core::Resolved,
-    limits,
-    names::LATEST,
-    tables::UrlRow,
-};
+use crate::{Lambda, core::Resolved, limits, names::LATEST, tables::UrlRow};
 use event::Visit;
 use reply::{BadGateway, Front};
 
@@ -53,8 +47,15 @@ struct Target {
 }
 
 impl Urls {
-    async fn serve(&self, ctx: Context, visitor: Visitor, head: Parts, body: ByteStream) -> Response<ByteStream> {
-        let authority = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    async fn serve(
+        &self,
+        ctx: Context,
+        visitor: Visitor,
+        head: Parts,
+        body: ByteStream,
+    ) -> Response<ByteStream> {
+        let authority =
+            head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let Some(target) = self.target(&ctx, authority) else {
             return refusal(&ctx, StatusCode::FORBIDDEN, "AccessDeniedException", None);
         };
@@ -107,7 +108,13 @@ impl Urls {
         let (url, resolved) = (&target.url, &target.resolved);
         let owner = &resolved.function.address;
         let policy = resolved.facts.policies.get(resolved.qualifier.as_deref().unwrap_or_default());
-        if !access::allows(&url.auth_type, policy.map(|policy| &**policy), ctx, visitor, owner.account.as_str()) {
+        if !access::allows(
+            &url.auth_type,
+            policy.map(|policy| &**policy),
+            ctx,
+            visitor,
+            owner.account.as_str(),
+        ) {
             let error = match visitor {
                 Visitor::Refused(why) if url.auth_type != "NONE" => why.clone(),
                 _ => ApiError::sender("AccessDeniedException", "Forbidden"),
