@@ -8,6 +8,7 @@ use crate::{
     client::Credentials,
     compare::{Comparison, Peer, Subject},
     error::{Error, Result},
+    functions::Plan,
     limit::Limit,
     load::{Sizes, Workload},
     promise::Promise,
@@ -31,6 +32,41 @@ pub enum Command {
     Limit(LimitArgs),
     /// Run all workloads against Moln, peers and limits, side by side; exit with 1 when a promise is missed.
     Compare(Box<CompareArgs>),
+    /// Measure how fast functions run; exit with 1 when a promise is missed.
+    Functions(FunctionsArgs),
+}
+
+/// Arguments of `functions`.
+#[derive(Args, Debug)]
+pub struct FunctionsArgs {
+    /// Moln's binary [moln beside this binary].
+    #[arg(long)]
+    moln_bin: Option<PathBuf>,
+    /// An argument more for `moln serve`.
+    #[arg(long, allow_hyphen_values = true)]
+    moln_arg: Vec<String>,
+    /// Directory for data, on a disk [beside this binary].
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Small sizes, to see that everything works: figures say little.
+    #[arg(long)]
+    quick: bool,
+}
+
+impl FunctionsArgs {
+    /// The measurement to run.
+    pub fn plan(&self) -> Result<Plan> {
+        let this = std::env::current_exe().map_err(Error::io("find this binary"))?;
+        let beside = this.parent().map(PathBuf::from).unwrap_or_default();
+        Ok(Plan {
+            binary: self.moln_bin.clone().unwrap_or_else(|| beside.join("moln")),
+            arguments: self.moln_arg.clone(),
+            dir: self.dir.clone().unwrap_or(beside),
+            warm: if self.quick { 500 } else { 5_000 },
+            starts: if self.quick { 3 } else { 15 },
+            measure: Duration::from_secs(if self.quick { 1 } else { 5 }),
+        })
+    }
 }
 
 /// Sizes of the loads. Without a value the usual one is taken, with `--quick` a smaller one.

@@ -5,11 +5,11 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser as _;
 use moln_bench::{
     body::Bodies,
-    cli::{Cli, Command, CompareArgs, LimitArgs, RunArgs},
+    cli::{Cli, Command, CompareArgs, FunctionsArgs, LimitArgs, RunArgs},
     client::Endpoint,
     compare::SUBJECT,
     error::{Error, Result},
-    limit,
+    functions, limit,
     load::{self, Dialect, Target},
     process::Process,
     report,
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run(&arguments),
         Command::Limit(arguments) => serve(&arguments),
         Command::Compare(arguments) => compare(&arguments),
+        Command::Functions(arguments) => measure_functions(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -85,4 +86,10 @@ fn compare(arguments: &CompareArgs) -> Result<bool> {
     }
     let kept = promises.iter().all(|promise| !promise.check(&compared.results, SUBJECT).failed());
     Ok(kept && !compared.results.failed(SUBJECT))
+}
+
+fn measure_functions(arguments: &FunctionsArgs) -> Result<bool> {
+    let (report, kept) = runtime(1)?.block_on(functions::run(&arguments.plan()?))?;
+    println!("{report}");
+    Ok(kept)
 }

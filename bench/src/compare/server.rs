@@ -71,6 +71,25 @@ impl Server {
         dir: &Path,
         credentials: &Credentials,
     ) -> Result<Self> {
+        let keys = [
+            ("MOLN_ACCESS_KEY_ID", credentials.access_key.as_str()),
+            ("MOLN_SECRET_ACCESS_KEY", credentials.secret_key.as_str()),
+        ];
+        Self::start(binary, &["--auth", "required"], arguments, dir, &keys).await
+    }
+
+    /// The same as it is started for development: on loopback any credentials are welcome.
+    pub async fn development(binary: &Path, arguments: &[String], dir: &Path) -> Result<Self> {
+        Self::start(binary, &[], arguments, dir, &[]).await
+    }
+
+    async fn start(
+        binary: &Path,
+        mode: &[&str],
+        arguments: &[String],
+        dir: &Path,
+        keys: &[(&str, &str)],
+    ) -> Result<Self> {
         fs::create_dir_all(dir).map_err(Error::io(format!("create {}", dir.display())))?;
         let log = dir.join("log");
         let output = File::create(&log).map_err(Error::io(format!("write {}", log.display())))?;
@@ -79,11 +98,11 @@ impl Server {
         let began = Instant::now();
         let child = Command::new(binary)
             .arg("serve")
-            .args(["--auth", "required", "--listen", &address.to_string(), "--data"])
+            .args(mode)
+            .args(["--listen", &address.to_string(), "--data"])
             .arg(dir.join("data"))
             .args(arguments)
-            .env("MOLN_ACCESS_KEY_ID", &credentials.access_key)
-            .env("MOLN_SECRET_ACCESS_KEY", &credentials.secret_key)
+            .envs(keys.iter().copied())
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

@@ -1,0 +1,126 @@
+//! As much of Lambda's API as the measurement needs. Requests carry the credentials of development, which a server on
+//! loopback does not verify.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::{
+    client::Connection,
+    error::{Error, Result},
+};
+
+/// Longest wait for a function to become what it was told to be.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where Lambda answers.
+pub(super) struct Api {
+    address: SocketAddr,
+}
+
+/// A connection to it.
+pub(super) struct Client {
+    connection: Connection,
+    address: SocketAddr,
+    /// The request of the last invocation, and for which function.
+    invoke: (String, Vec<u8>),
+}
+
+impl Api {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    pub(super) async fn connect(&self) -> Result<Client> {
+        let connection = Connection::open(self.address).await?;
+        Ok(Client { connection, address: self.address, invoke: (String::new(), Vec::new()) })
+    }
+}
+
+impl Client {
+    fn request(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
+        format!(
+            "{method} /2015-03-31/functions{path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             X-Amz-Date: 20260101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 \
+             Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature={:064}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.address,
+            0,
+            body.len()
+        )
+        .into_bytes()
+    }
+
+    async fn call(
+        &mut self,
+        operation: &'static str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = self.request(method, path, &body);
+        let (status, answer) = self.connection.exchange(&request).await?;
+        if !(200..300).contains(&status) {
+            return Err(Error::refused(operation, status, answer));
+        }
+        serde_json::from_slice(answer).map_err(|error| Error::wrong(operation, error.to_string(), answer))
+    }
+
+    /// Creates the function and waits until it can be invoked.
+    pub(super) async fn create(&mut self, name: &str, runtime: &str, zip: &[u8]) -> Result<()> {
+        let body = json!({
+            "FunctionName": name,
+            "Runtime": runtime,
+            "Handler": "index.handler",
+            "Role": "arn:aws:iam::000000000000:role/bench",
+            "Timeout": 30,
+            "Code": { "ZipFile": base64::engine::general_purpose::STANDARD.encode(zip) },
+        });
+        self.call("CreateFunction", "POST", "", &body).await?;
+        self.settled(name).await
+    }
+
+    /// Waits until the function is active and its last change is done.
+    async fn settled(&mut self, name: &str) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let path = format!("/{name}/configuration");
+            let facts = self.call("GetFunctionConfiguration", "GET", &path, &Value::Null).await?;
+            if facts["State"] == "Active" && facts["LastUpdateStatus"] != "InProgress" {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(Error::usage(format!("{name} does not become active: {facts}")));
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Invokes it; the answer must be `null`.
+    pub(super) async fn invoke(&mut self, name: &str) -> Result<()> {
+        if self.invoke.0 != name {
+            self.invoke = (name.to_owned(), self.request("POST", &format!("/{name}/invocations"), "{}"));
+        }
+        let (status, answer) = self.connection.exchange(&self.invoke.1).await?;
+        match (status, answer) {
+            (200, b"null") => Ok(()),
+            (200, answer) => Err(Error::wrong("Invoke", "expected null", answer)),
+            (status, answer) => Err(Error::refused("Invoke", status, answer)),
+        }
+    }
+
+    /// Changes a variable, so that a new environment is needed, and invokes: milliseconds of the invocation.
+    pub(super) async fn start(&mut self, name: &str, variable: &str, value: u32) -> Result<f64> {
+        let body = json!({ "Environment": { "Variables": { variable: value.to_string() } } });
+        self.call("UpdateFunctionConfiguration", "PUT", &format!("/{name}/configuration"), &body).await?;
+        self.settled(name).await?;
+        let begun = Instant::now();
+        self.invoke(name).await?;
+        Ok(begun.elapsed().as_secs_f64() * 1e3)
+    }
+}
