@@ -29,11 +29,11 @@ use std::sync::{Arc, OnceLock};
 use moln_kernel::{
     ApiError, SharedClock, ids,
     pagination::Pagination,
-    ports::{InvokeFunction, PublishToTopic, PutEvent, SendToQueue},
+    ports::{Credentials, InvokeFunction, PublishToTopic, PutEvent, SendToQueue},
 };
 use moln_store::{Store, blobs::Blobs};
 
-pub use front::{claims, is_raw};
+pub use front::{Website, claims, is_raw};
 
 moln_wire::api!(pub mod model);
 
@@ -46,6 +46,10 @@ pub struct Ports {
     pub topics: Option<Arc<dyn PublishToTopic>>,
     /// Event buses.
     pub buses: Option<Arc<dyn PutEvent>>,
+    /// The keys that forms are signed with.
+    pub credentials: Option<Arc<dyn Credentials>>,
+    /// Whether a form may be signed with a key nobody knows: where everyone is welcome.
+    pub welcomes_strangers: bool,
 }
 
 /// S3 over a store.

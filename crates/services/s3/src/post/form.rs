@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use moln_kernel::ApiError;
 use moln_wire::ByteStream;
 
+use super::policy::PostPolicy;
 use crate::errors;
 
 /// Bytes of all fields before the file, with their heads. (AWS: 20 KB of fields.)
@@ -44,6 +45,9 @@ pub(crate) struct File {
     /// `\r\n--boundary`
     delimiter: Bytes,
     ended: bool,
+    /// Says how long the file may be.
+    policy: Option<PostPolicy>,
+    length: u64,
 }
 
 fn malformed() -> ApiError {
@@ -72,7 +76,8 @@ pub(crate) fn boundary(content_type: &str) -> Option<String> {
 pub(crate) async fn read(body: ByteStream, boundary: &str) -> Result<Form, ApiError> {
     let delimiter = Bytes::from(format!("\r\n--{boundary}"));
     // The first delimiter stands at the very beginning, without a line end before it.
-    let mut file = File { body, buffer: BytesMut::from(&b"\r\n"[..]), delimiter, ended: false };
+    let mut file =
+        File { body, buffer: BytesMut::from(&b"\r\n"[..]), delimiter, ended: false, policy: None, length: 0 };
     file.skip_to_part().await?;
     let (mut fields, mut bytes): (Vec<(String, String)>, usize) = (Vec::new(), 0);
     loop {
@@ -240,6 +245,17 @@ impl File {
                 return Err(malformed());
             }
         }
+    }
+
+    /// Holds the file to the length its policy names.
+    pub(crate) fn limit(&mut self, policy: Option<PostPolicy>) {
+        self.policy = policy;
+    }
+
+    /// A file that was taken out of its form.
+    pub(crate) fn ended() -> Self {
+        let (body, buffer, delimiter) = (ByteStream::default(), BytesMut::new(), Bytes::new());
+        Self { body, buffer, delimiter, ended: true, policy: None, length: 0 }
     }
 
     /// The next piece of the file; `None` at its end, when the rest of the form was read, too.

@@ -3,3 +3,4 @@
 
 pub(crate) mod form;
 pub(crate) mod policy;
+pub(crate) mod signature;
