@@ -271,7 +271,7 @@ impl Gateway {
             match collect(body, limit, self.settings.pace, &mut share).await {
                 Ok(body) => Taken::Whole(body),
                 Err(why) => {
-                    let operation = early.as_ref().and_then(|routed| self.router.named(routed));
+                    let operation = early.as_ref().and_then(|routed| self.router.name_of(routed));
                     return closing(refuse(
                         self.router.guess(&addressed, head, &[]),
                         &operation.map_or_else(

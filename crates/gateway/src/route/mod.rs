@@ -265,7 +265,7 @@ impl Router {
     }
 
     /// The operation's name, of services that speak REST with JSON.
-    pub fn named(&self, routed: &Routed) -> Option<&'static str> {
+    pub fn name_of(&self, routed: &Routed) -> Option<&'static str> {
         let model = self.model(routed.service).filter(|_| routed.protocol == Protocol::RestJson)?;
         model.operations.get(routed.operation).map(|operation| operation.name)
     }
