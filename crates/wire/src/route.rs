@@ -45,7 +45,7 @@ pub fn match_bucket_route(
     bucket_labels(path)?;
     let query = query.unwrap_or_default();
     let sent = |wanted: &str| query.split('&').any(|pair| same_pair(pair, wanted));
-    let mut best: Option<((usize, bool, usize), usize)> = None;
+    let mut best: Option<((usize, bool, usize, bool), usize)> = None;
     for (index, operation) in model.operations.iter().enumerate() {
         let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
         if operation.method != method || pattern != level {
@@ -64,8 +64,9 @@ pub fn match_bucket_route(
                 _ => {}
             }
         }
-        let rank = (marks.by_ref().count(), absent == 0, there);
-        // Of equals the last by name: `GetBucketLifecycleConfiguration`, not its forerunner `GetBucketLifecycle`.
+        let rank = (marks.by_ref().count(), absent == 0, there, operation.implemented);
+        // Of equals the one that is built, else the last by name: `GetBucketLifecycleConfiguration`, not its
+        // forerunner `GetBucketLifecycle`.
         if best.is_none_or(|(known, _)| rank >= known) {
             best = Some((rank, index));
         }

@@ -8,6 +8,11 @@ use moln_kernel::{ApiError, Context};
 
 use crate::ByteStream;
 
+/// In the extensions of a raw request's head: its listener welcomes everyone (development on loopback), also by keys that
+/// nobody knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Welcoming;
+
 /// Who visits.
 #[derive(Clone, Debug)]
 pub enum Visitor {

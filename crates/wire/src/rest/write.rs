@@ -27,13 +27,20 @@ pub struct Parts {
 pub struct RestWriter {
     codec: Codec,
     namespace: Option<&'static str>,
+    dialect: Dialect,
     parts: Parts,
 }
 
 impl RestWriter {
     /// `namespace`: the service's XML namespace.
     pub fn new(codec: Codec, namespace: Option<&'static str>) -> Self {
-        Self { codec, namespace, parts: Parts::default() }
+        Self { codec, namespace, dialect: Dialect::Rest, parts: Parts::default() }
+    }
+
+    /// Writes documents in S3's way.
+    pub fn buckets(mut self) -> Self {
+        self.dialect = Dialect::Buckets;
+        self
     }
 
     /// What was written.
@@ -97,7 +104,7 @@ impl RestWriter {
                 let target = member.target();
                 let own = if member.wire == member.name { target.traits.xml_name } else { Some(member.wire) };
                 let namespace = member.traits.xml_namespace.or(target.traits.xml_namespace);
-                XmlWriter::new(&mut body, Dialect::Rest).root(
+                XmlWriter::new(&mut body, self.dialect).root(
                     own.unwrap_or(target.name),
                     namespace.or(self.default_namespace()),
                     value,
@@ -154,7 +161,7 @@ impl ShapeWriter for RestWriter {
             Codec::Xml => {
                 let name = schema.traits.xml_name.unwrap_or(schema.name);
                 let namespace = schema.traits.xml_namespace.or(self.default_namespace());
-                XmlWriter::new(&mut body, Dialect::Rest).root(name, namespace, &Again { schema, values });
+                XmlWriter::new(&mut body, self.dialect).root(name, namespace, &Again { schema, values });
             }
         }
         self.document(body);

@@ -104,6 +104,9 @@ fn rest(
 ) -> Response<ByteStream> {
     let codec = if protocol == Protocol::RestJson { Codec::Json } else { Codec::Xml };
     let mut writer = RestWriter::new(codec, model.xml_namespace);
+    if model.buckets {
+        writer = writer.buckets();
+    }
     output.write(&mut writer);
     let parts = writer.into_parts();
     let mut response =

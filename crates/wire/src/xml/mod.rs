@@ -4,5 +4,5 @@ mod read;
 mod write;
 
 pub use read::{XmlReader, parse};
-pub use write::{Dialect, XmlWriter};
-pub(crate) use write::{escape, start_tag};
+pub(crate) use write::start_tag;
+pub use write::{Dialect, XmlWriter, escape};

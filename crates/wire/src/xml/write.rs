@@ -19,6 +19,8 @@ pub enum Dialect {
     Query,
     /// REST-XML's ([`Member::wire`]).
     Rest,
+    /// As `Rest`, with moments to the millisecond (S3).
+    Buckets,
 }
 
 /// A writer that appends elements to a buffer.
@@ -48,7 +50,7 @@ impl<'b> XmlWriter<'b> {
     fn wire(&self, member: &Member) -> &'static str {
         match self.dialect {
             Dialect::Query => member.query_name(),
-            Dialect::Rest => member.wire,
+            Dialect::Rest | Dialect::Buckets => member.wire,
         }
     }
 
@@ -215,7 +217,13 @@ impl ShapeWriter for XmlWriter<'_> {
     fn timestamp(&mut self, value: Timestamp) {
         let default = TimestampFormat::DateTime;
         let format = self.member.map_or(default, |member| member.timestamp_format(default));
-        self.text(&time::format(value, format));
+        let mut text = time::format(value, format);
+        // S3 always tells the milliseconds in its documents, though it keeps none.
+        if self.dialect == Dialect::Buckets && format == default && !text.contains('.') {
+            text.truncate(text.len() - 1);
+            text.push_str(".000Z");
+        }
+        self.text(&text);
     }
 
     fn document(&mut self, value: &serde_json::Value) {
@@ -242,7 +250,7 @@ pub(crate) fn start_tag(out: &mut Vec<u8>, name: &str, namespace: Option<Namespa
 }
 
 /// Appends text with everything escaped that would not survive a reader, in content or in quotes.
-pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
+pub fn escape(out: &mut Vec<u8>, text: &str) {
     let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\n' | b'\t');
     let special = |byte: u8| control(byte) || matches!(byte, b'&' | b'<' | b'>' | b'"');
     let mut rest = text.as_bytes();

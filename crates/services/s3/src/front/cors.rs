@@ -37,17 +37,19 @@ impl Buckets {
                 "Insufficient information. Origin request header needed.",
             ));
         };
-        let Some(method) = text(&head.headers, header::ACCESS_CONTROL_REQUEST_METHOD) else {
+        let method = text(&head.headers, header::ACCESS_CONTROL_REQUEST_METHOD);
+        let kind = "BUCKET";
+        let Some(set) = self.cors_of(head)? else {
+            let words = "CORSResponse: CORS is not enabled for this bucket.";
+            return Err(forbidden(words, method.unwrap_or("OPTIONS"), kind));
+        };
+        let Some(method) = method else {
             return Err(errors::other(400, "BadRequest", "Invalid Access-Control-Request-Method: null"));
         };
         if !["GET", "PUT", "HEAD", "POST", "DELETE"].contains(&method) {
             let words = format!("Invalid Access-Control-Request-Method: {method}");
             return Err(errors::other(400, "BadRequest", words));
         }
-        let kind = if place(head).1.is_empty() { "BUCKET" } else { "OBJECT" };
-        let Some(set) = self.cors_of(head)? else {
-            return Err(forbidden("CORSResponse: CORS is not enabled for this bucket.", method, kind));
-        };
         let headers = text(&head.headers, header::ACCESS_CONTROL_REQUEST_HEADERS);
         let Some(allowed) = cors::decide(&set, Asked { origin, method, headers }) else {
             let words = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, \

@@ -3,16 +3,19 @@
 
 mod cors;
 mod form;
+mod website;
 
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
     request::Parts,
 };
 use moln_kernel::{ApiError, Context};
 use moln_wire::{ByteStream, Operation, Protocol, server};
 
 use crate::{Buckets, errors, model::MODEL, names, post};
+
+pub use website::Website;
 
 /// Requests that nothing but their path marks: a plausible bucket's name stands first in it.
 pub fn claims(head: &Parts) -> bool {
@@ -79,6 +82,13 @@ impl Buckets {
         {
             *response.body_mut() = ByteStream::default();
             response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        let gives_bytes = operation.is_some_and(|op| matches!(op.name, "GetObject" | "HeadObject"));
+        if gives_bytes
+            && response.status() == StatusCode::OK
+            && response.headers().contains_key(CONTENT_RANGE)
+        {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if operation.is_some_and(|operation| operation.name == "GetBucketLocation")
             && response.status().is_success()
