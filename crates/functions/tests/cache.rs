@@ -1,5 +1,7 @@
 //! Unpacked trees: made once, shared, kept while held, merged.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // these are tests
+
 mod zips;
 
 use std::{

@@ -1,5 +1,7 @@
 //! What zips of code are refused for, and with which of AWS's words.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // these are tests
+
 mod zips;
 
 use std::io::{Cursor, Write};

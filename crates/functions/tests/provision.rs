@@ -1,5 +1,7 @@
 //! Finding and fetching runtimes. Fetching asks the npm registry for the smallest of them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // these are tests
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

@@ -89,7 +89,7 @@ impl From<io::Error> for BadZip {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof, Unsupported};
         // So the reader reports streams that end early, do not match their checksum or are of an unknown method.
-        let of_zip = error.get_ref().is_some_and(|inner| inner.is::<ZipError>());
+        let of_zip = error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<ZipError>);
         if of_zip || matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof | Unsupported) {
             Self::Invalid(error.to_string())
         } else {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Longest time npm or pip may take.
-pub(super) const FETCHING: Duration = Duration::from_secs(600);
+pub(super) const FETCHING: Duration = Duration::from_mins(10);
 /// Longest time an interpreter may take to tell its version.
 pub(super) const ASKING: Duration = Duration::from_secs(10);
 /// What is kept of what a program says, bytes.

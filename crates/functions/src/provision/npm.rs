@@ -114,7 +114,7 @@ pub(super) fn fetch_sdk(directory: &Path, sdk: Sdk) -> io::Result<()> {
     })
 }
 
-/// Where systems keep the certificates they trust. AWS's older runtimes name a copy in NODE_EXTRA_CA_CERTS.
+/// Where systems keep the certificates they trust. AWS's older runtimes name a copy in `NODE_EXTRA_CA_CERTS`.
 const CERTIFICATES: &[&str] =
     &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
@@ -139,8 +139,7 @@ fn prune(directory: &Path) -> io::Result<()> {
 /// Installs what a lock file says into `work/node_modules`.
 fn install(work: &Path, lock: &Value) -> io::Result<()> {
     fs::create_dir(work)?;
-    let package =
-        json!({"name": lock["name"], "private": true, "dependencies": lock["packages"][""]["dependencies"]});
+    let package = json!({"name": lock.get("name"), "private": true, "dependencies": lock.pointer("/packages//dependencies")});
     fs::write(work.join("package.json"), package.to_string())?;
     fs::write(work.join("package-lock.json"), lock.to_string())?;
     let mut npm = Command::new("npm");

@@ -160,7 +160,7 @@ pub(super) fn compile(program: &Path, minor: u16, directory: &Path) {
     match run(&mut command, FETCHING).and_then(|_| fs::write(&done, "")) {
         Ok(()) => {}
         Err(error) => {
-            tracing::debug!(%error, directory = %directory.display(), "Python files were not compiled")
+            tracing::debug!(%error, directory = %directory.display(), "Python files were not compiled");
         }
     }
 }
