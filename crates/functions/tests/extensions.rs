@@ -1,5 +1,7 @@
 //! Extensions and telemetry, in real environments.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers of tests
+
 mod common;
 
 use std::{sync::Arc, time::Duration};

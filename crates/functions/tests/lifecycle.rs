@@ -1,5 +1,7 @@
 //! The life of an environment: initialisation, invocations, failures, ends; with a runtime of a few lines.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers of tests
+
 mod common;
 
 use std::{sync::Arc, time::Duration};
@@ -434,7 +436,7 @@ while True:
 async fn credentials_are_the_roles_and_are_renewed() {
     let show =
         "serve(lambda event, headers: [os.environ['AWS_ACCESS_KEY_ID'], os.environ['AWS_SESSION_TOKEN']])\n";
-    let bed = Bed::with(Plan { lasting: Duration::from_secs(3_600), ..Plan::default() });
+    let bed = Bed::with(Plan { lasting: Duration::from_hours(1), ..Plan::default() });
     let revision = Arc::new(bed.script(show));
     let key =
         async |revision: &Arc<Revision>| bed.value(revision, json!(1)).await[0].as_str().unwrap().to_owned();

@@ -1,5 +1,7 @@
 //! Many environments: parallel, bounded, reused, ended.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers of tests
+
 mod common;
 
 use std::{
@@ -101,11 +103,11 @@ async fn idle_environments_end_by_the_clock() {
     let bed = Bed::new();
     let revision = Arc::new(bed.script(OWN));
     let first = bed.value(&revision, json!(0)).await;
-    bed.clock.advance(Duration::from_secs(6 * 60));
+    bed.clock.advance(Duration::from_mins(6));
     assert_eq!(bed.value(&revision, json!(0)).await, first, "not idle for long enough");
-    bed.clock.advance(Duration::from_secs(6 * 60));
+    bed.clock.advance(Duration::from_mins(6));
     assert_eq!(bed.value(&revision, json!(0)).await, first, "the time counts from the last invocation");
-    bed.clock.advance(Duration::from_secs(8 * 60));
+    bed.clock.advance(Duration::from_mins(8));
     bed.settle(0).await;
     assert_ne!(bed.value(&revision, json!(0)).await, first);
 }
@@ -179,7 +181,7 @@ serve(handler)
     bed.functions.provision(&revision, 2);
     until(&bed, &revision, |now| now.ready == 2).await;
     assert_eq!(bed.functions.environments(), 2);
-    bed.clock.advance(Duration::from_secs(24 * 60 * 60 / 4));
+    bed.clock.advance(Duration::from_hours(6));
     let call = bed.invoke(&revision, json!(1)).await;
     let value: Value = serde_json::from_slice(&call.payload).unwrap();
     assert_eq!((value[1].as_str(), call.init_duration), (Some("provisioned-concurrency"), None));

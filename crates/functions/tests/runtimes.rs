@@ -1,5 +1,7 @@
 //! Real Node.js and Python in environments, cold, pre-warmed and again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers of tests
+
 mod common;
 
 use std::{

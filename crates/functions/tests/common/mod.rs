@@ -1,5 +1,11 @@
 //! What the tests share: functions in directories, run for real in sandboxes by a runtime of a few lines.
-#![allow(dead_code, unreachable_pub, missing_docs)] // each test file uses its part
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::needless_pass_by_value,
+    clippy::new_without_default
+)] // each test file uses its part
 
 use std::{
     collections::BTreeMap,
@@ -173,7 +179,7 @@ impl Default for Plan {
     fn default() -> Self {
         let limits = Limits { warm: 0, freeze_after: Duration::from_millis(1), ..Limits::default() };
         let platform = "127.0.0.1:4566".parse().unwrap();
-        let (lasting, mode) = (Duration::from_secs(43_200), Mode::Best);
+        let (lasting, mode) = (Duration::from_hours(12), Mode::Best);
         Self { limits, refuse: None, lasting, real_clock: false, isolated: false, mode, platform }
     }
 }
