@@ -139,16 +139,26 @@ async fn frozen_processes_stand_still(bed: &Bed) {
     let script = "(while :; do echo child; sleep 0.005; done) & while :; do echo parent; sleep 0.005; done";
     let ticking = shell(&sandbox, script).await;
     let mut ticks = ticking.read_without_waiting();
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(ticks() > 4);
+    let mut ticking_on = || {
+        let started = Instant::now();
+        let mut seen = 0;
+        while seen < 100 && started.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(5));
+            seen += ticks();
+        }
+        seen
+    };
+    assert!(ticking_on() >= 100);
     sandbox.freeze().await.unwrap();
-    std::thread::sleep(Duration::from_millis(10));
     ticks();
     std::thread::sleep(Duration::from_millis(60));
     assert_eq!(ticks(), 0, "nothing moves");
     sandbox.thaw().await.unwrap();
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(ticks() > 4);
+    let started = Instant::now();
+    while ticks() == 0 {
+        assert!(started.elapsed() < Duration::from_secs(10), "it goes on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     // A frozen one can be ended.
     sandbox.freeze().await.unwrap();
     sandbox.kill().await.unwrap();
@@ -168,9 +178,17 @@ async fn memory_is_measured(bed: &Bed) {
     assert!(usage.processes >= 1, "{usage:?}");
     held.process.signal(libc::SIGKILL).await;
     assert_eq!(held.process.exited().await, Exit::Signal(9), "killed by hand is not out of memory");
-    sandbox.reset_peak().await.unwrap();
-    let after = sandbox.usage().await.unwrap();
-    assert!(after.peak < 30_000_000, "{after:?}");
+    // The kernel gives memory back, and counts that, in its own time.
+    let started = Instant::now();
+    loop {
+        sandbox.reset_peak().await.unwrap();
+        let after = sandbox.usage().await.unwrap();
+        if after.peak < 30_000_000 {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "{after:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     // What is in /tmp is not memory of the function's.
     let (exit, ..) = run(&sandbox, "head -c 50000000 /dev/zero > ${TMPDIR:-/tmp}/file").await;
     let full = sandbox.usage().await.unwrap();

@@ -366,9 +366,12 @@ fn sweep(group: &Path) {
 impl Hierarchy {
     /// Removes our own directories, when the last sandbox is gone.
     pub(crate) fn dissolve(&self) {
-        for directory in [&self.memory, &self.freezer, &self.cpu].into_iter().flatten() {
-            clear(directory);
-        }
+        self.directories().for_each(clear);
+    }
+
+    /// Our own directories; those of sandboxes are below.
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
+        [&self.memory, &self.freezer, &self.cpu].into_iter().flatten().map(PathBuf::as_path)
     }
 }
 

@@ -109,9 +109,11 @@ fn settle() {
 impl Daemon {
     /// Prepares everything and finds out what holds here.
     fn open(&mut self, mode: Mode) -> Result<Report, Failure> {
-        place::clear(&self.means.run)?;
         let name = place::group_name(&self.means.run);
+        place::clear_groups(&self.means.run, &name);
+        place::clear(&self.means.run)?;
         self.hierarchy = Hierarchy::find(&name);
+        place::note_groups(&self.means.run, self.hierarchy.directories())?;
         self.probe(mode)
     }
 

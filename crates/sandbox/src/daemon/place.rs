@@ -11,6 +11,9 @@ use crate::{SandboxSpec, messages::Failure};
 /// The lock's file in the run directory.
 pub(crate) const LOCK: &str = "lock";
 
+/// Where our control groups are noted: a start in other groups than the last one's finds what that one left.
+const GROUPS: &str = "groups";
+
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> Failure {
     let text = path.display().to_string();
     move |why| Failure::system(text, why)
@@ -36,8 +39,21 @@ pub(super) fn clear(run: &Path) -> Result<(), Failure> {
     fs::set_permissions(run, fs::Permissions::from_mode(0o711)).map_err(failed(run))
 }
 
+/// Ends and removes what a predecessor's groups hold. Nothing but groups of our name.
+pub(super) fn clear_groups(run: &Path, name: &str) {
+    let noted = fs::read_to_string(run.join(GROUPS)).unwrap_or_default();
+    noted.lines().map(Path::new).filter(|group| group.ends_with(name)).for_each(super::groups::clear);
+}
+
+/// Notes where our groups are.
+pub(super) fn note_groups<'a>(run: &Path, groups: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
+    let lines: Vec<String> = groups.map(|group| format!("{}\n", group.display())).collect();
+    fs::write(run.join(GROUPS), lines.concat()).map_err(failed(run))
+}
+
 /// Removes what was made at the start.
 pub(super) fn leave(run: &Path) {
+    let _ = fs::remove_file(run.join(GROUPS));
     // What stays is removed by the next start.
     let _ = fs::remove_dir(run.join("root"));
     let _ = fs::remove_dir_all(run.join("etc"));
