@@ -52,7 +52,7 @@ fn another_minor_never_stands_in() {
     let liar = home.path().join("liar");
     pretend(&liar, 14, "3.13.1");
     fs::create_dir_all(home.path().join("sdk/boto3-1.44.5")).unwrap();
-    let missing_or_real = runtimes(home.path(), &[liar.clone()], false).find(named("python3.14"));
+    let missing_or_real = runtimes(home.path(), std::slice::from_ref(&liar), false).find(named("python3.14"));
     // This machine may have a real one: then that is it, and not the liar.
     match missing_or_real {
         Ok(installed) => assert_ne!(installed.home, Some(liar)),

@@ -1,6 +1,6 @@
 //! Zips made byte by byte, so that they can lie.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test uses some of it
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::decimal_bitwise_operands)] // each test uses some of it
 
 /// An entry, stored unless said otherwise.
 pub struct Entry {
