@@ -41,7 +41,7 @@ fn other_writers_zips_are_understood() {
     let options =
         zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
     writer.start_file("deflated.txt", options).unwrap();
-    writer.write_all(&[b'x'; 100_000]).unwrap();
+    writer.write_all(&vec![b'x'; 100_000]).unwrap();
     writer.start_file("large.txt", options.large_file(true)).unwrap();
     writer.write_all(b"zip64").unwrap();
     writer.add_directory("empty", options).unwrap();
