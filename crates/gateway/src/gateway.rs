@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Body as HttpBody;
 use moln_kernel::{ApiError, Context, Lineage, MovableClock, RequestId, Timestamp};
-use moln_wire::{ByteStream, Protocol, ServiceModel, server as wire};
+use moln_wire::{ByteStream, Protocol, ServiceModel, server as wire, site::Welcoming};
 
 use crate::{
     admin::Admin,
@@ -119,7 +119,11 @@ impl Gateway {
     pub(crate) fn times(&self, signed: Option<&Presented<'_>>) -> Now {
         let (clock, offset) = (self.clock.now(), millis(self.clock.offset()));
         let unmoved = Timestamp(clock.millis().saturating_sub(offset));
-        let presigned = signed.and_then(|claims| claims.timestamp.as_deref()).and_then(parse_amz_date);
+        // A legacy one tells only when it ends: it expires by the system's time and the clock's movements since the start.
+        let presigned = match signed {
+            Some(claims) if claims.form == Form::Legacy => Some(Timestamp(unmoved.millis())),
+            _ => signed.and_then(|claims| claims.timestamp.as_deref()).and_then(parse_amz_date),
+        };
         let expiry = presigned.map_or(clock, |at| {
             Timestamp(unmoved.millis().saturating_add(self.shifts.since(at.millis(), offset)))
         });
@@ -258,6 +262,12 @@ impl Gateway {
                 return closing(refuse(protocol, &failure.to_error(protocol, model)));
             }
         };
+        // A service that judges by itself who is anonymous must not take a broken signature for none.
+        if let (true, Err(failure)) = (open, claims) {
+            let protocol = self.router.guess(&addressed, head, &[]);
+            unwanted(body, head).await;
+            return refuse(protocol, &failure.to_error(protocol, model));
+        }
         // What was signed is the request as it came; what is routed is what it means.
         let meant = meant(head, model, addressed.bucket);
         let limit = self.router.body_limit(addressed.service);
@@ -358,6 +368,10 @@ impl Gateway {
         };
         if raw {
             let hooks = service.hooks();
+            let mut meant = meant.into_owned();
+            if peer.access == Access::Development {
+                meant.extensions.insert(Welcoming);
+            }
             if let Some(answer) = hooks.raw(&context, &meant, body) {
                 let mut response = answer.await;
                 hooks.finish(None, &context, &meant, &mut response);
@@ -424,7 +438,7 @@ impl<B> Taken<B> {
 /// Whether a signature can be judged before the body is there: the payload's hash is named, or nothing covers it.
 fn can_stream(head: &Parts, signed: Option<&Presented<'_>>) -> bool {
     head.headers.contains_key("x-amz-content-sha256")
-        || signed.is_none_or(|claims| claims.form == Form::Presigned && claims.service == "s3")
+        || signed.is_none_or(|claims| claims.form != Form::Header && claims.service == "s3")
 }
 
 /// Reads on for a moment, unless the client waits to be asked for its body.

@@ -12,6 +12,8 @@ pub enum Failure {
     Missing,
     /// A signature that lacks something; says what.
     Incomplete(String),
+    /// `X-Amz-Credential` of a presigned request has not the form of one.
+    BadCredential,
     /// The access key id is not known.
     UnknownKey,
     /// The session token is absent or not the key's.
@@ -33,6 +35,9 @@ pub enum Failure {
     /// The body's chunks are malformed or badly signed.
     Chunks(String),
 }
+
+const BAD_CREDENTIAL: &str = "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting \
+                              \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
 
 impl Failure {
     /// The error in the words and with the status of the protocol's services.
@@ -64,6 +69,9 @@ impl Failure {
                 "Request is missing Authentication Token".into(),
             ),
             Self::Incomplete(words) => ("IncompleteSignature", "IncompleteSignatureException", words.into()),
+            Self::BadCredential => {
+                ("IncompleteSignature", "IncompleteSignatureException", BAD_CREDENTIAL.into())
+            }
             Self::UnknownKey | Self::BadToken => {
                 ("InvalidClientTokenId", "UnrecognizedClientException", INVALID.into())
             }
@@ -87,6 +95,7 @@ impl Failure {
     fn s3(&self) -> ApiError {
         let (code, status, message): (_, u16, Cow<'_, str>) = match self {
             Self::Missing => ("AccessDenied", 403, "Access Denied".into()),
+            Self::BadCredential => ("AuthorizationQueryParametersError", 400, BAD_CREDENTIAL.into()),
             Self::Incomplete(words) | Self::Scope(words) => ("AuthorizationHeaderMalformed", 400, words.into()),
             Self::UnknownKey => (
                 "InvalidAccessKeyId",

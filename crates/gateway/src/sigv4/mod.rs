@@ -12,6 +12,7 @@ mod date;
 mod encode;
 mod failure;
 mod key;
+mod legacy;
 mod presented;
 mod signer;
 mod verify;

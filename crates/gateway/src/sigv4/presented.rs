@@ -13,6 +13,9 @@ pub enum Form {
     Header,
     /// In the query string.
     Presigned,
+    /// In the query string, in the form before version 4 (`AWSAccessKeyId`, `Signature`, `Expires`), which S3 still takes
+    /// and boto3 still makes.
+    Legacy,
 }
 
 /// The claims of a signature. Borrowed from the request where it can be.
@@ -54,6 +57,7 @@ impl<'a> Presented<'a> {
         }
         match uri.query() {
             Some(query) if query.contains("X-Amz-") => Self::from_query(query),
+            Some(query) if query.contains("AWSAccessKeyId=") => Ok(Self::from_legacy_query(query)),
             _ => Ok(None),
         }
     }
@@ -104,6 +108,33 @@ impl<'a> Presented<'a> {
         })
     }
 
+    fn from_legacy_query(query: &'a str) -> Option<Self> {
+        let (mut access_key, mut signature, mut expires, mut token) = (None, None, None, None);
+        for (name, value) in query_pairs(query) {
+            let slot = match &*name {
+                "AWSAccessKeyId" => &mut access_key,
+                "Signature" => &mut signature,
+                "Expires" => &mut expires,
+                "x-amz-security-token" => &mut token,
+                _ => continue,
+            };
+            *slot = Some(value);
+        }
+        Some(Self {
+            form: Form::Legacy,
+            access_key: access_key?,
+            date: "".into(),
+            region: "".into(),
+            service: "s3".into(),
+            terminator: "".into(),
+            signed_headers: "".into(),
+            signature: signature?,
+            timestamp: None,
+            expires: Some(expires?),
+            token,
+        })
+    }
+
     fn from_query(query: &'a str) -> Result<Option<Self>, Failure> {
         let (mut algorithm, mut credential, mut signed_headers, mut signature) = (None, None, None, None);
         let (mut timestamp, mut expires, mut token) = (None, None, None);
@@ -134,8 +165,10 @@ impl<'a> Presented<'a> {
             return Err(Failure::Incomplete(words.into()));
         };
         let [access_key, date, region, service, terminator] = match credential {
-            Cow::Borrowed(text) => scope(text)?.map(Cow::Borrowed),
-            Cow::Owned(text) => scope(&text)?.map(|part| Cow::Owned(part.to_owned())),
+            Cow::Borrowed(text) => scope(text).map_err(|_| Failure::BadCredential)?.map(Cow::Borrowed),
+            Cow::Owned(text) => {
+                scope(&text).map_err(|_| Failure::BadCredential)?.map(|part| Cow::Owned(part.to_owned()))
+            }
         };
         Ok(Some(Self {
             form: Form::Presigned,

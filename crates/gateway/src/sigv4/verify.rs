@@ -16,7 +16,7 @@ use super::{
     canonical::Canonical,
     date::{parse_amz_date, parse_date_header},
     encode::{hex, hex_into, unhex32},
-    key,
+    key, legacy,
 };
 
 /// A caller whose signature holds.
@@ -72,6 +72,17 @@ impl Verifier {
         service: Option<&str>,
         now: Now,
     ) -> Result<Verified, Failure> {
+        if claims.form == Form::Legacy {
+            legacy::fresh(claims, now.expiry)?;
+            token_fits(claims, credential, &head.headers)?;
+            legacy::verify(claims, &credential.secret, head)?;
+            return Ok(Verified {
+                account: credential.account.clone(),
+                principal: credential.principal.clone(),
+                caller: Arc::clone(&credential.caller),
+                chain: None,
+            });
+        }
         let signed_at = self.moment(claims, &head.headers, now)?;
         let date = amz_date(signed_at);
         scope_fits(claims, &date, service)?;
@@ -113,10 +124,20 @@ impl Verifier {
         })
     }
 
+    /// Refuses a presigned request past its time, whoever signed it.
+    pub fn fresh(&self, claims: &Presented<'_>, headers: &HeaderMap, now: Now) -> Result<(), Failure> {
+        match claims.form {
+            Form::Header => Ok(()),
+            Form::Legacy => legacy::fresh(claims, now.expiry),
+            Form::Presigned => self.moment(claims, headers, now).map(drop),
+        }
+    }
+
     /// When it was signed; an error when that is too far from now.
     #[expect(clippy::unused_self, reason = "reads as a part of the verifier")]
     fn moment(&self, claims: &Presented<'_>, headers: &HeaderMap, now: Now) -> Result<Timestamp, Failure> {
         let at = match claims.form {
+            Form::Legacy => None,
             Form::Presigned => claims.timestamp.as_deref().and_then(parse_amz_date),
             Form::Header => match headers.get("x-amz-date") {
                 Some(date) => date.to_str().ok().and_then(parse_amz_date),
