@@ -5,7 +5,7 @@ use std::sync::Arc;
 use moln_fabric::{Outbox, Timers};
 use moln_functions::{Finished, Invocation, Provisioned, Revision, Streamed, Unavailable};
 use moln_kernel::{
-    AccountId, ApiError, Context, Endpoint, ManualClock, Principal, SharedClock,
+    AccountId, ApiError, Context, Endpoint, Principal, SharedClock, SystemClock,
     clock::BoxFuture,
     ports::{LogLine, LogTarget, NoMetrics, WriteLogs},
     resources::{Origin, Resource, ResourceHandler},
@@ -66,7 +66,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let clock: SharedClock = Arc::new(ManualClock::new(START));
+        // An update takes a moment of the clock, which must pass by itself.
+        let clock: SharedClock = Arc::new(SystemClock::default());
         let store = MemoryStore::new();
         let queues = Arc::new(FakeQueues::new(Arc::clone(&clock)));
         let endpoint = Arc::new(Endpoint { scheme: "http", authority: "127.0.0.1:4566".into() });
@@ -111,6 +112,11 @@ impl World {
     async fn function(&self) -> Resource {
         self.create("AWS::Lambda::Function", &function()).await.unwrap()
     }
+
+    async fn configuration(&self, name: &str) -> crate::model::FunctionConfiguration {
+        let input = GetFunctionConfigurationRequest { function_name: name.into(), qualifier: None };
+        self.lambda.get_function_configuration(&self.ctx, input).await.unwrap()
+    }
 }
 
 fn function() -> Value {
@@ -128,6 +134,92 @@ fn function() -> Value {
 
 fn attribute(resource: &Resource, name: &str) -> String {
     resource.attributes[name].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_function_is_made_changed_and_removed() {
+    let world = World::new();
+    let functions = world.handler("AWS::Lambda::Function");
+    let made = world.function().await;
+    assert!(made.reference.starts_with("shop-Thing-"));
+    let arn = attribute(&made, "Arn");
+    assert_eq!(arn, format!("arn:aws:lambda:us-east-1:000000000000:function:{}", made.id));
+    let before = world.configuration(&made.id).await;
+    assert_eq!((before.timeout, before.state.as_deref()), (Some(30), Some("Active")));
+    assert_eq!(before.environment.unwrap().variables.unwrap()["NUM"], "1");
+    let reserved = GetFunctionConcurrencyRequest { function_name: made.id.clone() };
+    let concurrency = world.lambda.get_function_concurrency(&world.ctx, reserved.clone()).await.unwrap();
+    assert_eq!(concurrency.reserved_concurrent_executions, Some(5));
+
+    let mut after = function();
+    let members = after.as_object_mut().unwrap();
+    for gone in ["Timeout", "Environment", "ReservedConcurrentExecutions"] {
+        members.remove(gone);
+    }
+    members.insert("Code".into(), json!({"ZipFile": "exports.handler = async () => 2;"}));
+    members.insert("Tags".into(), json!([{"Key": "c", "Value": "d"}]));
+    functions.update(&world.ctx, &made.id, &function(), &after).await.unwrap();
+    let now = world.configuration(&made.id).await;
+    assert_eq!(now.timeout, Some(3));
+    assert!(now.environment.and_then(|environment| environment.variables).is_none_or(|all| all.is_empty()));
+    assert_ne!(now.code_sha256, before.code_sha256);
+    let concurrency = world.lambda.get_function_concurrency(&world.ctx, reserved).await.unwrap();
+    assert_eq!(concurrency.reserved_concurrent_executions, None);
+    let tags =
+        world.lambda.list_tags(&world.ctx, ListTagsRequest { resource: arn }).await.unwrap().tags.unwrap();
+    assert_eq!(tags, [("c".to_owned(), "d".to_owned())].into());
+
+    functions.delete(&world.ctx, &made.id, &after).await.unwrap();
+    functions.delete(&world.ctx, &made.id, &after).await.unwrap();
+    assert_eq!(functions.read(&world.ctx, &made.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_bad_function_leaves_nothing() {
+    let world = World::new();
+    let mut bad = function();
+    bad["FunctionName"] = "f".into();
+    bad["ReservedConcurrentExecutions"] = 1_000_000.into();
+    world.create("AWS::Lambda::Function", &bad).await.unwrap_err();
+    assert_eq!(world.handler("AWS::Lambda::Function").read(&world.ctx, "f").await.unwrap(), None);
+    bad = function();
+    bad["VpcConfig"] = json!({"Subnets": []});
+    let error = world.create("AWS::Lambda::Function", &bad).await.unwrap_err();
+    assert!(error.message.contains("[Subnets]"), "{error}");
+    bad = function();
+    bad["MemorySize"] = "64".into();
+    let error = world.create("AWS::Lambda::Function", &bad).await.unwrap_err();
+    assert!(error.message.contains("'memorySize' failed to satisfy constraint"), "{error}");
+}
+
+#[tokio::test]
+async fn versions_and_aliases() {
+    let world = World::new();
+    let made = world.function().await;
+    let version = world.create("AWS::Lambda::Version", &json!({"FunctionName": made.id})).await.unwrap();
+    assert_eq!(version.reference, format!("{}:1", attribute(&made, "Arn")));
+    assert_eq!(attribute(&version, "Version"), "1");
+    let mut changed = function();
+    changed["Timeout"] = 31.into();
+    world.handler("AWS::Lambda::Function").update(&world.ctx, &made.id, &function(), &changed).await.unwrap();
+    world.create("AWS::Lambda::Version", &json!({"FunctionName": made.id})).await.unwrap();
+    let first = json!({
+        "FunctionName": made.id, "Name": "live", "FunctionVersion": "1",
+        "RoutingConfig": {"AdditionalVersionWeights": [{"FunctionVersion": "2", "FunctionWeight": 0.25}]},
+    });
+    let alias = world.create("AWS::Lambda::Alias", &first).await.unwrap();
+    assert_eq!(alias.reference, format!("{}:live", attribute(&made, "Arn")));
+    let aliases = world.handler("AWS::Lambda::Alias");
+    let second = json!({"FunctionName": made.id, "Name": "live", "FunctionVersion": "2"});
+    aliases.update(&world.ctx, &alias.id, &first, &second).await.unwrap();
+    let input = crate::model::GetAliasRequest { function_name: made.id.clone(), name: "live".into() };
+    let now = world.lambda.get_alias(&world.ctx, input).await.unwrap();
+    assert_eq!((now.function_version.as_deref(), now.routing_config.is_none()), (Some("2"), true));
+    aliases.delete(&world.ctx, &alias.id, &second).await.unwrap();
+    assert_eq!(aliases.read(&world.ctx, &alias.id).await.unwrap(), None);
+    let versions = world.handler("AWS::Lambda::Version");
+    versions.delete(&world.ctx, &version.id, &Value::Null).await.unwrap();
+    assert_eq!(versions.read(&world.ctx, &version.id).await.unwrap(), None);
 }
 
 #[tokio::test]
