@@ -120,7 +120,12 @@ pub(crate) fn compose(
 
     let blobs = open_blobs(&config.data)?;
     blobs::start(&workers, &blobs, &store, &clock);
-    let ports = moln_s3::Ports { queues: Some(queues.clone()), ..moln_s3::Ports::default() };
+    let keyring = Arc::new(Keyring(vec![Arc::new(config.keys), iam.clone(), sessions.clone()]));
+    let ports = moln_s3::Ports {
+        queues: Some(queues.clone()),
+        credentials: Some(keyring.clone()),
+        ..moln_s3::Ports::default()
+    };
     let unprepared = |why: moln_kernel::ApiError| Failure::new(format!("S3 cannot start: {}.", why.message));
     let buckets =
         Buckets::open(store.clone(), blobs.clone(), Arc::clone(&clock), ports).map_err(unprepared)?;
@@ -156,7 +161,10 @@ pub(crate) fn compose(
     lambda.start(&workers);
     logs.functions(lambda.clone());
     buckets.functions(lambda.clone());
-    let sites: Vec<Arc<dyn Site>> = vec![Arc::new(Urls(Arc::clone(&lambda)))];
+    let sites: Vec<Arc<dyn Site>> = vec![
+        Arc::new(Urls(Arc::clone(&lambda))),
+        Arc::new(moln_s3::Website(Arc::clone(&buckets))),
+    ];
     let lambda = Registration::new(Arc::new(moln_lambda::model::Api(lambda)))
         .body_limit(moln_lambda::limits::REQUEST_BYTES)
         .claims(moln_lambda::location::is_link)
@@ -170,7 +178,6 @@ pub(crate) fn compose(
 
     let logs_api = Registration::new(Arc::new(moln_logs::model::Api(Arc::clone(&logs))));
 
-    let keyring = Keyring(vec![Arc::new(config.keys), iam.clone(), sessions.clone()]);
     let iam = Registration::new(Arc::new(moln_iam::model::Api(iam)));
     let sts = Registration::new(Arc::new(moln_sts::model::Api(sessions)));
 
@@ -189,7 +196,7 @@ pub(crate) fn compose(
         stop: stop.clone(),
     };
     let doorkeeper = Doorkeeper {
-        verifier: Verifier::new(Arc::new(keyring)),
+        verifier: Verifier::new(keyring),
         account: config.account,
         region: config.region,
     };

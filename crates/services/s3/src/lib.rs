@@ -48,8 +48,6 @@ pub struct Ports {
     pub buses: Option<Arc<dyn PutEvent>>,
     /// The keys that forms are signed with.
     pub credentials: Option<Arc<dyn Credentials>>,
-    /// Whether a form may be signed with a key nobody knows: where everyone is welcome.
-    pub welcomes_strangers: bool,
 }
 
 /// S3 over a store.

@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 use moln_kernel::{ApiError, Context};
-use moln_wire::{ByteStream, ReadShape, Shape, xml};
+use moln_wire::{ByteStream, ReadShape, Shape, site::Welcoming, xml};
 
 use super::place;
 use crate::{
@@ -59,7 +59,8 @@ impl Buckets {
         let mut ctx = ctx.clone();
         let policy = match form.field("policy") {
             Some(text) => {
-                self.sign_in(&mut ctx, &form, text)?;
+                let welcoming = head.extensions.get::<Welcoming>().is_some();
+                self.sign_in(&mut ctx, &form, text, welcoming)?;
                 let policy = PostPolicy::parse(text)?;
                 policy.check(&form, &bucket.name, ctx.now)?;
                 Some(policy)
@@ -95,8 +96,8 @@ impl Buckets {
         Ok(answer(&ctx, head, &bucket.name, &key, &stored, status.as_deref(), redirect.as_deref()))
     }
 
-    /// Finds out who signed the form's policy.
-    fn sign_in(&self, ctx: &mut Context, form: &Form, policy: &str) -> Result<(), ApiError> {
+    /// Finds out who signed the form's policy. `welcoming`: also with a key nobody knows.
+    fn sign_in(&self, ctx: &mut Context, form: &Form, policy: &str, welcoming: bool) -> Result<(), ApiError> {
         let signed = signature::Signed::read(form)?;
         let known = self.ports.credentials.as_ref().and_then(|all| all.find(signed.access_key()));
         match known {
@@ -113,7 +114,7 @@ impl Buckets {
                 ctx.account = credential.account;
                 ctx.principal = credential.principal;
             }
-            None if self.ports.welcomes_strangers => {
+            None if welcoming => {
                 let account = moln_kernel::AccountId::parse(signed.access_key());
                 ctx.account = account.unwrap_or_else(|| ctx.account.clone());
                 ctx.principal = moln_kernel::Principal::Account(ctx.account.clone());
