@@ -84,7 +84,7 @@ impl Lambda {
         target: &Resolved,
         mut invocation: Invocation,
     ) -> Result<Finished, ApiError> {
-        let (_slot, revision) = self.admit(ctx, target, &mut invocation)?;
+        let (_slot, revision) = Self::admit(ctx, target, &mut invocation)?;
         self.execute.invoke(&revision, invocation).await.map_err(|why| unavailable(&why))
     }
 
@@ -95,14 +95,13 @@ impl Lambda {
         target: &Resolved,
         mut invocation: Invocation,
     ) -> Result<(Streamed, Slot), ApiError> {
-        let (slot, revision) = self.admit(ctx, target, &mut invocation)?;
+        let (slot, revision) = Self::admit(ctx, target, &mut invocation)?;
         let streamed = self.execute.invoke_streaming(&revision, invocation).await;
         Ok((streamed.map_err(|why| unavailable(&why))?, slot))
     }
 
     /// Whether the function may run now: a place is taken.
     fn admit(
-        &self,
         ctx: &Context,
         target: &Resolved,
         invocation: &mut Invocation,

@@ -9,7 +9,7 @@ pub const UNRESERVED_FLOOR: u32 = 100;
 pub const CODE_STORAGE_BYTES: u64 = 80_530_636_800;
 /// An archive in a request, bytes (50 MB), measured after base64.
 pub const ZIP_BYTES: usize = 52_428_800;
-/// The body of CreateFunction or UpdateFunctionCode, bytes.
+/// The body of `CreateFunction` or `UpdateFunctionCode`, bytes.
 pub const REQUEST_BYTES: usize = 70_167_211;
 /// An unpacked archive with its layers, bytes (250 MB).
 pub const UNZIPPED_BYTES: u64 = 262_144_000;

@@ -59,7 +59,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::PutFunctionRecursionConfigRequest,
     ) -> Result<m::PutFunctionRecursionConfigResponse, ApiError> {
-        let address = self.named(ctx, &input.function_name, None)?.address;
+        let address = Self::named(ctx, &input.function_name, None)?.address;
         let recursion =
             if input.recursive_loop == "Allow" { RecursiveLoop::Allow } else { RecursiveLoop::Terminate };
         let change = self.registry.change(&address).await;
@@ -88,7 +88,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::PutRuntimeManagementConfigRequest,
     ) -> Result<m::PutRuntimeManagementConfigResponse, ApiError> {
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let change = self.registry.change(&named.address).await;
         let arn = named.address.arn();
         let before = change.before.clone().ok_or_else(|| errors::function_not_found(&arn, None))?;

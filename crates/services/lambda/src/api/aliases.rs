@@ -90,7 +90,7 @@ impl Lambda {
         ctx: &Context,
         input: m::CreateAliasRequest,
     ) -> Result<m::AliasConfiguration, ApiError> {
-        let address = self.named(ctx, &input.function_name, None)?.address;
+        let address = Self::named(ctx, &input.function_name, None)?.address;
         let change = self.registry.change(&address).await;
         let before = change.before.clone().ok_or_else(|| errors::function_not_found(&address.arn(), None))?;
         let row = AliasRow {
@@ -150,7 +150,7 @@ impl Lambda {
         ctx: &Context,
         input: m::UpdateAliasRequest,
     ) -> Result<m::AliasConfiguration, ApiError> {
-        let address = self.named(ctx, &input.function_name, None)?.address;
+        let address = Self::named(ctx, &input.function_name, None)?.address;
         let change = self.registry.change(&address).await;
         let before = change.before.clone().ok_or_else(|| errors::function_not_found(&address.arn(), None))?;
         let old = before.aliases.get(&input.name).ok_or_else(|| no_alias(&address, &input.name))?;
@@ -182,7 +182,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::DeleteAliasRequest,
     ) -> Result<(), ApiError> {
-        let address = self.named(ctx, &input.function_name, None)?.address;
+        let address = Self::named(ctx, &input.function_name, None)?.address;
         let change = self.registry.change(&address).await;
         let Some(before) = change.before.clone() else {
             return Err(errors::function_not_found(&address.arn(), None));

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Lambda, errors, limits,
-    tables::{CodeOrigin, CodeRow},
+    tables::{CodeOrigin, CodeRow, hex},
 };
 
 /// The bucket whose keys are directories of this machine, served as they are at every invoke.
@@ -105,7 +105,7 @@ impl Lambda {
         let work = move || {
             inspect(Cursor::new(&zip)).map_err(|bad| refused(&bad))?;
             let kept = blobs.put(&zip).map_err(|error| unwritten(&error))?;
-            let sha256 = kept.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha256 = hex(&kept.sha256);
             let row = CodeRow { sha256, size: kept.len, origin: CodeOrigin::Zip };
             Ok(Taken { row, _kept: Some(kept) })
         };
@@ -125,7 +125,7 @@ fn directory(path: &str) -> Result<Taken, ApiError> {
         )));
     }
     let name = path.to_string_lossy().into_owned();
-    let sha256 = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&Sha256::digest(name.as_bytes()));
     Ok(Taken { row: CodeRow { sha256, size: 0, origin: CodeOrigin::Directory(path) }, _kept: None })
 }
 

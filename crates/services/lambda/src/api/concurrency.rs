@@ -38,7 +38,7 @@ impl Lambda {
     }
 
     async fn set_reserved(&self, ctx: &Context, name: &str, wanted: Option<u32>) -> Result<(), ApiError> {
-        let named = self.named(ctx, name, None)?;
+        let named = Self::named(ctx, name, None)?;
         if named.qualifier.is_some() {
             return Err(errors::invalid_parameter(
                 "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.",
@@ -82,7 +82,7 @@ impl Lambda {
         name: &str,
         qualifier: &str,
     ) -> Result<(Address, String), ApiError> {
-        let named = self.named(ctx, name, Some(qualifier))?;
+        let named = Self::named(ctx, name, Some(qualifier))?;
         let arn = named.address.arn();
         let function = self.registry.find(&named.address);
         let there = function.is_some_and(|function| {

@@ -106,12 +106,11 @@ pub(super) fn environment(
 }
 
 /// Where events go that failed.
-pub(super) fn dead_letter(config: Option<m::DeadLetterConfig>) -> Result<Option<Option<String>>, ApiError> {
-    let Some(config) = config else { return Ok(None) };
-    let Some(target) = config.target_arn.filter(|target| !target.is_empty()) else { return Ok(Some(None)) };
+pub(super) fn dead_letter(config: m::DeadLetterConfig) -> Result<Option<String>, ApiError> {
+    let Some(target) = config.target_arn.filter(|target| !target.is_empty()) else { return Ok(None) };
     let fits = target.parse::<Arn>().is_ok_and(|arn| matches!(arn.service(), "sqs" | "sns"));
     if fits {
-        Ok(Some(Some(target)))
+        Ok(Some(target))
     } else {
         Err(errors::invalid_parameter(format!(
             "The provided dead letter config is invalid: {target} is neither a queue nor a topic."
@@ -174,33 +173,13 @@ pub(super) fn snap_start(config: Option<&m::SnapStart>, runtime: &str) -> Result
     Ok(Some(wanted))
 }
 
-/// What is not built: said, and not ignored.
-pub(super) struct Unbuilt {
-    pub(super) durable: bool,
-    pub(super) capacity: bool,
-    pub(super) tenancy: bool,
-    pub(super) accelerator: bool,
-    pub(super) signing: bool,
-    pub(super) own_runtime: bool,
-}
-
-impl Unbuilt {
-    /// Refuses what is not built.
-    pub(super) fn refuse(&self) -> Result<(), ApiError> {
-        let wanted = [
-            (self.durable, "durable functions (DurableConfig)"),
-            (self.capacity, "capacity providers (CapacityProviderConfig)"),
-            (self.tenancy, "tenant isolation (TenancyConfig)"),
-            (self.accelerator, "accelerators (AcceleratorConfig)"),
-            (self.signing, "code signing (CodeSigningConfigArn)"),
-            (self.own_runtime, "runtimes by ARN (RuntimeConfig)"),
-        ];
-        match wanted.into_iter().find(|(wanted, _)| *wanted) {
-            None => Ok(()),
-            Some((_, what)) => Err(ApiError {
-                message: format!("Moln does not implement {what} yet."),
-                ..ApiError::not_implemented("Lambda", what)
-            }),
-        }
+/// Refuses what is not built, if it is wanted: said, and not ignored.
+pub(super) fn refuse_unbuilt(wanted: &[(bool, &str)]) -> Result<(), ApiError> {
+    match wanted.iter().find(|(wanted, _)| *wanted) {
+        None => Ok(()),
+        Some((_, what)) => Err(ApiError {
+            message: format!("Moln does not implement {what} yet."),
+            ..ApiError::not_implemented("Lambda", what)
+        }),
     }
 }

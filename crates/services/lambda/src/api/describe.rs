@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     model as m,
     state::Address,
-    tables::{LastUpdate, LoggingRow, State, UpdateRuntimeOn, VersionRow},
+    tables::{LastUpdate, LoggingRow, State, UpdateRuntimeOn, VersionRow, hex},
 };
 
 /// How much of a version is told.
@@ -44,7 +44,7 @@ pub(super) fn runtime_version_arn(address: &Address, row: &VersionRow) -> String
         return pinned.clone();
     }
     let digest = Sha256::digest(row.runtime.as_bytes());
-    let id: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = hex(&digest);
     let partition = address.arn().split(':').nth(1).unwrap_or("aws").to_owned();
     format!("arn:{partition}:lambda:{}::runtime:{id}", address.region)
 }

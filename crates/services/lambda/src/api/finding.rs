@@ -37,12 +37,7 @@ pub(super) fn is_version(qualifier: &str) -> bool {
 
 impl Lambda {
     /// Reads a name.
-    pub(super) fn named(
-        &self,
-        ctx: &Context,
-        name: &str,
-        qualifier: Option<&str>,
-    ) -> Result<Named, ApiError> {
+    pub(super) fn named(ctx: &Context, name: &str, qualifier: Option<&str>) -> Result<Named, ApiError> {
         names::read(&ctx.account, &ctx.region, name, qualifier)
     }
 
@@ -53,7 +48,7 @@ impl Lambda {
         name: &str,
         qualifier: Option<&str>,
     ) -> Result<Found, ApiError> {
-        let named = self.named(ctx, name, qualifier)?;
+        let named = Self::named(ctx, name, qualifier)?;
         let function = self
             .registry
             .find(&named.address)

@@ -7,7 +7,7 @@ use moln_store::Batch;
 
 use super::{
     archive::{Source, images},
-    configuration::{self as config, Unbuilt},
+    configuration as config,
     describe::{self, Detail},
     finding::revision_id,
 };
@@ -18,13 +18,14 @@ use crate::{
 };
 
 impl Lambda {
+    #[allow(clippy::too_many_lines, reason = "one row, member by member")]
     pub(super) async fn create(
         &self,
         ctx: &Context,
         input: m::CreateFunctionRequest,
     ) -> Result<m::FunctionConfiguration, ApiError> {
         let parts = names::split(&input.function_name);
-        let address = self.own_address(ctx, &input.function_name)?;
+        let address = Self::own_address(ctx, &input.function_name)?;
         if address.name.len() > crate::limits::NAME {
             return Err(errors::invalid_parameter(format!(
                 "1 validation error detected: Value '{}' at 'functionName' failed to satisfy constraint: Member must have \
@@ -33,15 +34,14 @@ impl Lambda {
                 crate::limits::NAME
             )));
         }
-        Unbuilt {
-            durable: input.durable_config.is_some(),
-            capacity: input.capacity_provider_config.is_some(),
-            tenancy: input.tenancy_config.is_some(),
-            accelerator: input.accelerator_config.is_some(),
-            signing: input.code_signing_config_arn.is_some(),
-            own_runtime: input.runtime_config.is_some(),
-        }
-        .refuse()?;
+        config::refuse_unbuilt(&[
+            (input.durable_config.is_some(), "durable functions (DurableConfig)"),
+            (input.capacity_provider_config.is_some(), "capacity providers (CapacityProviderConfig)"),
+            (input.tenancy_config.is_some(), "tenant isolation (TenancyConfig)"),
+            (input.accelerator_config.is_some(), "accelerators (AcceleratorConfig)"),
+            (input.code_signing_config_arn.is_some(), "code signing (CodeSigningConfigArn)"),
+            (input.runtime_config.is_some(), "runtimes by ARN (RuntimeConfig)"),
+        ])?;
         if input.package_type.as_deref() == Some("Image") || input.image_config.is_some() {
             return Err(images());
         }
@@ -91,7 +91,7 @@ impl Lambda {
             architecture: architecture(input.architectures.as_deref()),
             environment: config::environment(input.environment)?,
             layers: self.use_layers(ctx, input.layers.as_deref().unwrap_or_default())?,
-            dead_letter: config::dead_letter(input.dead_letter_config)?.flatten(),
+            dead_letter: input.dead_letter_config.map(config::dead_letter).transpose()?.flatten(),
             tracing: input.tracing_config.is_some_and(|tracing| tracing.mode.as_deref() == Some("Active")),
             kms_key: input.kms_key_arn.clone().filter(|key| !key.is_empty()),
             logging: config::logging(&logging, input.logging_config)?,
@@ -134,7 +134,7 @@ impl Lambda {
     }
 
     /// An address under which the caller may make something: its own account's.
-    fn own_address(&self, ctx: &Context, name: &str) -> Result<Address, ApiError> {
+    fn own_address(ctx: &Context, name: &str) -> Result<Address, ApiError> {
         let parts = names::split(name);
         if parts.region.is_some_and(|region| region != ctx.region.as_str()) {
             return Err(errors::not_found(format!(
@@ -190,7 +190,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::DeleteFunctionRequest,
     ) -> Result<(), ApiError> {
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let qualifier = named.qualifier.as_deref();
         if let Some(alias) = qualifier.filter(|q| !super::finding::is_version(q)) {
             if alias.starts_with('$') {

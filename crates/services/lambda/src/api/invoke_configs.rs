@@ -100,7 +100,7 @@ impl Lambda {
                 "You must specify at least one of error handling or destination setting.",
             ));
         }
-        let named = self.named(ctx, name, qualifier)?;
+        let named = Self::named(ctx, name, qualifier)?;
         let change = self.registry.change(&named.address).await;
         let before = change.before.clone().ok_or_else(no_function)?;
         let key = key(&named);
@@ -139,7 +139,7 @@ impl Lambda {
         name: &str,
         qualifier: Option<&str>,
     ) -> Result<m::FunctionEventInvokeConfig, ApiError> {
-        let named = self.named(ctx, name, qualifier)?;
+        let named = Self::named(ctx, name, qualifier)?;
         let function = self.registry.find(&named.address).ok_or_else(|| none(&named))?;
         let (facts, key) = (function.facts(), key(&named));
         let row = facts.invoke_configs.get(&key).ok_or_else(|| none(&named))?;
@@ -152,7 +152,7 @@ impl Lambda {
         name: &str,
         qualifier: Option<&str>,
     ) -> Result<(), ApiError> {
-        let named = self.named(ctx, name, qualifier)?;
+        let named = Self::named(ctx, name, qualifier)?;
         let change = self.registry.change(&named.address).await;
         let before = change.before.clone().ok_or_else(|| none(&named))?;
         let mut after = (*before).clone();
@@ -168,7 +168,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::ListFunctionEventInvokeConfigsRequest,
     ) -> Result<m::ListFunctionEventInvokeConfigsResponse, ApiError> {
-        let named = self.named(ctx, &input.function_name, None)?;
+        let named = Self::named(ctx, &input.function_name, None)?;
         let function = self.registry.find(&named.address).ok_or_else(no_function)?;
         let facts = function.facts();
         let scope = ["ListFunctionEventInvokeConfigs", &*function.arn];

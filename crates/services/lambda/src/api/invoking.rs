@@ -57,7 +57,6 @@ fn client_context(given: Option<&str>) -> Result<Option<String>, ApiError> {
 
 impl Lambda {
     fn invocation(
-        &self,
         ctx: &Context,
         target: &Resolved,
         asked: &Asked<'_>,
@@ -112,7 +111,7 @@ impl Lambda {
             }
             _ => {
                 let payload = event(asked.payload.clone(), InvocationType::RequestResponse)?;
-                let invocation = self.invocation(ctx, &target, &asked, payload)?;
+                let invocation = Self::invocation(ctx, &target, &asked, payload)?;
                 let finished = self.run(ctx, &target, invocation).await?;
                 Ok(m::InvocationResponse {
                     status_code: Some(200),
@@ -169,7 +168,7 @@ impl Lambda {
             });
         }
         let payload = event(asked.payload.clone(), InvocationType::RequestResponse)?;
-        let invocation = self.invocation(ctx, &target, &asked, payload)?;
+        let invocation = Self::invocation(ctx, &target, &asked, payload)?;
         let (streamed, slot) = self.run_streaming(ctx, &target, invocation).await?;
         let content_type = streamed.head.content_type.clone();
         Ok(m::InvokeWithResponseStreamResponse {

@@ -34,7 +34,7 @@ fn parse(arn: &str) -> Option<(Address, u64)> {
 
 impl Lambda {
     /// The layer of this name or ARN.
-    fn layer_address(&self, ctx: &Context, name: &str) -> Address {
+    fn layer_address(ctx: &Context, name: &str) -> Address {
         let parts: Vec<&str> = name.split(':').collect();
         let (account, region, name) = match parts.as_slice() {
             ["arn", _, "lambda", region, account, "layer", name, ..] => {
@@ -115,7 +115,7 @@ impl Lambda {
             input.compatible_runtimes.as_deref(),
             input.compatible_architectures.as_deref(),
         )?;
-        let address = self.layer_address(ctx, &input.layer_name);
+        let address = Self::layer_address(ctx, &input.layer_name);
         let content = input.content;
         let taken = self
             .take_code(
@@ -210,7 +210,7 @@ impl Lambda {
         version: i64,
     ) -> Result<m::GetLayerVersionResponse, ApiError> {
         let version = positive(version)?;
-        let address = self.layer_address(ctx, name);
+        let address = Self::layer_address(ctx, name);
         let row = self.layer_row(&address, version)?;
         let row = row.filter(|row| address.account == ctx.account || shared(row, ctx)).ok_or_else(nothing)?;
         Ok(self.tell_layer(ctx, &address, version, row))
@@ -233,7 +233,7 @@ impl Lambda {
         input: &m::DeleteLayerVersionRequest,
     ) -> Result<(), ApiError> {
         let version = positive(input.version_number)?;
-        let address = self.layer_address(ctx, &input.layer_name);
+        let address = Self::layer_address(ctx, &input.layer_name);
         let _one_at_a_time = self.layering.lock().await;
         let Some(row) = self.layer_row(&address, version)? else { return Ok(()) };
         let key = keys::numbered(LAYER_VERSIONS, &address, version);
@@ -283,7 +283,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::ListLayerVersionsRequest,
     ) -> Result<m::ListLayerVersionsResponse, ApiError> {
-        let address = self.layer_address(ctx, &input.layer_name);
+        let address = Self::layer_address(ctx, &input.layer_name);
         let arn = address.arn_of("layer", &address.name);
         let scope = ["ListLayerVersions", arn.as_str()];
         let after: u64 = self.after(&scope, input.marker.as_deref())?.parse().unwrap_or(u64::MAX);
@@ -352,7 +352,7 @@ impl Lambda {
         revision: Option<&str>,
         edit: impl FnOnce(&mut PolicyRow) -> Result<(), ApiError>,
     ) -> Result<(LayerVersionRow, String), ApiError> {
-        let address = self.layer_address(ctx, name);
+        let address = Self::layer_address(ctx, name);
         let arn = format!("{}:{version}", address.arn_of("layer", &address.name));
         let number = u64::try_from(version).unwrap_or(0);
         let _one_at_a_time = self.layering.lock().await;
@@ -379,7 +379,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::GetLayerVersionPolicyRequest,
     ) -> Result<m::GetLayerVersionPolicyResponse, ApiError> {
-        let address = self.layer_address(ctx, &input.layer_name);
+        let address = Self::layer_address(ctx, &input.layer_name);
         let arn = format!("{}:{}", address.arn_of("layer", &address.name), input.version_number);
         let number = u64::try_from(input.version_number).unwrap_or(0);
         let row = self.layer_row(&address, number)?;

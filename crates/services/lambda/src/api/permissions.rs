@@ -95,7 +95,7 @@ impl Lambda {
         ctx: &Context,
         input: m::AddPermissionRequest,
     ) -> Result<m::AddPermissionResponse, ApiError> {
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let (address, qualifier) = (named.address, named.qualifier);
         let arn = address.arn();
         let change = self.registry.change(&address).await;
@@ -156,7 +156,7 @@ impl Lambda {
         ctx: &Context,
         input: m::RemovePermissionRequest,
     ) -> Result<(), ApiError> {
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let (address, qualifier) = (named.address, named.qualifier);
         let arn = address.arn();
         let change = self.registry.change(&address).await;

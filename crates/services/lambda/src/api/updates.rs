@@ -7,7 +7,7 @@ use moln_store::Batch;
 
 use super::{
     archive::Source,
-    configuration::{self as config, Unbuilt},
+    configuration as config,
     describe::{self, Detail},
     finding::{check_revision, revision_id},
     functions::unsigned,
@@ -59,15 +59,12 @@ impl Lambda {
     ) -> Result<m::FunctionConfiguration, ApiError> {
         let found = self.look_up(ctx, &input.function_name, None)?;
         let address = found.function.address.clone();
-        Unbuilt {
-            durable: input.durable_config.is_some(),
-            capacity: input.capacity_provider_config.is_some(),
-            tenancy: false,
-            accelerator: input.accelerator_config.is_some(),
-            signing: false,
-            own_runtime: input.runtime_config.is_some(),
-        }
-        .refuse()?;
+        config::refuse_unbuilt(&[
+            (input.durable_config.is_some(), "durable functions (DurableConfig)"),
+            (input.capacity_provider_config.is_some(), "capacity providers (CapacityProviderConfig)"),
+            (input.accelerator_config.is_some(), "accelerators (AcceleratorConfig)"),
+            (input.runtime_config.is_some(), "runtimes by ARN (RuntimeConfig)"),
+        ])?;
         if let Some(image) = &input.image_config
             && (image.command.is_some() || image.entry_point.is_some() || image.working_directory.is_some())
         {
@@ -77,7 +74,7 @@ impl Lambda {
             config::runtime(runtime)?;
         }
         let environment = config::environment(input.environment)?;
-        let dead_letter = config::dead_letter(input.dead_letter_config)?;
+        let dead_letter = input.dead_letter_config.map(config::dead_letter).transpose()?;
         let layers = match &input.layers {
             Some(arns) => Some(self.use_layers(ctx, arns)?),
             None => None,
@@ -134,10 +131,9 @@ impl Lambda {
         let latest = before.latest().cloned().ok_or_else(missing)?;
         check_revision(revision, &latest.row.revision_id)?;
         if latest.row.state == State::Pending {
-            return Err(errors::conflict(format!(
-                "The operation cannot be performed at this time. The function is currently in the following state: Pending{}",
-                ""
-            )));
+            return Err(errors::conflict(
+                "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+            ));
         }
         if latest.row.last_update == LastUpdate::InProgress && !dry {
             return Err(errors::conflict(format!(
@@ -157,7 +153,7 @@ impl Lambda {
         let mut told = None;
         if publish {
             (row.last_update, row.last_update_reason) = (LastUpdate::Successful, None);
-            let published = super::versions::publish(&mut after, &row, None)?;
+            let published = super::versions::publish(&mut after, &row, None);
             told = Some(describe::version(address, &published, Some(&published.name()), Detail::Full));
         }
         row.last_update = LastUpdate::InProgress;

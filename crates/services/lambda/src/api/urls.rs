@@ -9,7 +9,7 @@ use crate::{
     Lambda, errors, limits, model as m,
     names::{LATEST, Named},
     state::Address,
-    tables::{CorsRow, UrlRow},
+    tables::{CorsRow, UrlRow, hex},
 };
 
 fn nothing() -> ApiError {
@@ -66,7 +66,7 @@ fn arn(address: &Address, key: &str) -> String {
 
 impl Lambda {
     /// Where a URL is: at our own address, or at the name that resolves to this machine.
-    fn url(&self, ctx: &Context, address: &Address, id: &str) -> String {
+    fn url(ctx: &Context, address: &Address, id: &str) -> String {
         let authority = &*ctx.endpoint.authority;
         let port = authority
             .rsplit_once(':')
@@ -79,9 +79,9 @@ impl Lambda {
         }
     }
 
-    fn tell_url(&self, ctx: &Context, address: &Address, key: &str, row: &UrlRow) -> m::FunctionUrlConfig {
+    fn tell_url(ctx: &Context, address: &Address, key: &str, row: &UrlRow) -> m::FunctionUrlConfig {
         m::FunctionUrlConfig {
-            function_url: self.url(ctx, address, &row.id),
+            function_url: Self::url(ctx, address, &row.id),
             function_arn: arn(address, key),
             creation_time: moment(row.created),
             last_modified_time: moment(row.modified),
@@ -97,7 +97,7 @@ impl Lambda {
         input: m::CreateFunctionUrlConfigRequest,
     ) -> Result<m::CreateFunctionUrlConfigResponse, ApiError> {
         check_alias(input.qualifier.as_deref())?;
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let change = self.registry.change(&named.address).await;
         let before = change.before.clone().ok_or_else(no_function)?;
         let key = key(&named);
@@ -114,7 +114,7 @@ impl Lambda {
         let now = self.clock.now().millis();
         let id = match before.function.tags.get("_custom_id_").filter(|id| is_label(id)) {
             Some(id) if self.registry.by_url(id).is_none() => id.clone(),
-            _ => ids::secret::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
+            _ => hex(&ids::secret::<16>()?),
         };
         let asked_mode = input.invoke_mode.clone();
         let row = UrlRow {
@@ -126,7 +126,7 @@ impl Lambda {
             invoke_mode: input.invoke_mode.unwrap_or_else(|| "BUFFERED".to_owned()),
             cors: input.cors.map(cors_row),
         };
-        let told = self.tell_url(ctx, &named.address, &key, &row);
+        let told = Self::tell_url(ctx, &named.address, &key, &row);
         let mut after = (*before).clone();
         after.urls.insert(key, Arc::new(row));
         change.commit(Batch::default(), Some(after)).await?;
@@ -146,11 +146,11 @@ impl Lambda {
         input: &m::GetFunctionUrlConfigRequest,
     ) -> Result<m::GetFunctionUrlConfigResponse, ApiError> {
         check_alias(input.qualifier.as_deref())?;
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let function = self.registry.find(&named.address).ok_or_else(nothing)?;
         let (facts, key) = (function.facts(), key(&named));
         let row = facts.urls.get(&key).ok_or_else(nothing)?;
-        let told = self.tell_url(ctx, &named.address, &key, row);
+        let told = Self::tell_url(ctx, &named.address, &key, row);
         Ok(m::GetFunctionUrlConfigResponse {
             function_url: told.function_url,
             function_arn: told.function_arn,
@@ -168,7 +168,7 @@ impl Lambda {
         input: m::UpdateFunctionUrlConfigRequest,
     ) -> Result<m::UpdateFunctionUrlConfigResponse, ApiError> {
         check_alias(input.qualifier.as_deref())?;
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let change = self.registry.change(&named.address).await;
         let before = change.before.clone().ok_or_else(no_function)?;
         let key = key(&named);
@@ -188,7 +188,7 @@ impl Lambda {
         }
         row.modified = self.clock.now().millis();
         let told_mode = row.mode_chosen.then(|| row.invoke_mode.clone());
-        let told = self.tell_url(ctx, &named.address, &key, &row);
+        let told = Self::tell_url(ctx, &named.address, &key, &row);
         let mut after = (*before).clone();
         after.urls.insert(key, Arc::new(row));
         change.commit(Batch::default(), Some(after)).await?;
@@ -209,7 +209,7 @@ impl Lambda {
         input: &m::DeleteFunctionUrlConfigRequest,
     ) -> Result<(), ApiError> {
         check_alias(input.qualifier.as_deref())?;
-        let named = self.named(ctx, &input.function_name, input.qualifier.as_deref())?;
+        let named = Self::named(ctx, &input.function_name, input.qualifier.as_deref())?;
         let change = self.registry.change(&named.address).await;
         let before = change.before.clone().ok_or_else(nothing)?;
         let mut after = (*before).clone();
@@ -223,7 +223,7 @@ impl Lambda {
         ctx: &Context,
         input: &m::ListFunctionUrlConfigsRequest,
     ) -> Result<m::ListFunctionUrlConfigsResponse, ApiError> {
-        let named = self.named(ctx, &input.function_name, None)?;
+        let named = Self::named(ctx, &input.function_name, None)?;
         let function = self.registry.find(&named.address).ok_or_else(no_function)?;
         let facts = function.facts();
         let scope = ["ListFunctionUrlConfigs", &*function.arn];
@@ -232,7 +232,7 @@ impl Lambda {
         let (rows, next_marker) =
             self.page(&scope, rows, input.max_items, limits::PAGE, |(key, _)| (*key).clone());
         let configs =
-            rows.into_iter().map(|(key, row)| self.tell_url(ctx, &named.address, key, row)).collect();
+            rows.into_iter().map(|(key, row)| Self::tell_url(ctx, &named.address, key, row)).collect();
         Ok(m::ListFunctionUrlConfigsResponse { function_url_configs: configs, next_marker })
     }
 }

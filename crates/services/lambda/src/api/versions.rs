@@ -33,15 +33,11 @@ fn same(one: &VersionRow, other: &VersionRow) -> bool {
 }
 
 /// Publishes `latest`, unless the last version is the same: then it is that one.
-pub(super) fn publish(
-    after: &mut Facts,
-    latest: &VersionRow,
-    description: Option<String>,
-) -> Result<VersionRow, ApiError> {
+pub(super) fn publish(after: &mut Facts, latest: &VersionRow, description: Option<String>) -> VersionRow {
     if let Some((_, last)) = after.versions.iter().next_back().filter(|(number, _)| **number > 0)
         && same(&last.row, latest)
     {
-        return Ok(last.row.clone());
+        return last.row.clone();
     }
     let number = after.function.next_version.max(1);
     let row = VersionRow {
@@ -56,7 +52,7 @@ pub(super) fn publish(
     };
     after.function = Arc::new(FunctionRow { next_version: number + 1, ..(*after.function).clone() });
     after.versions.insert(number, Arc::new(Version::from(row.clone())));
-    Ok(row)
+    row
 }
 
 impl Lambda {
@@ -65,7 +61,7 @@ impl Lambda {
         ctx: &Context,
         input: m::PublishVersionRequest,
     ) -> Result<m::FunctionConfiguration, ApiError> {
-        let named = self.named(ctx, &input.function_name, None)?;
+        let named = Self::named(ctx, &input.function_name, None)?;
         let address = named.address;
         let change = self.registry.change(&address).await;
         let missing = || errors::function_not_found(&address.arn(), None);
@@ -83,7 +79,7 @@ impl Lambda {
         }
         super::aliases::not_while_changing(&latest.row, &address)?;
         let mut after = (*before).clone();
-        let row = publish(&mut after, &latest.row, input.description)?;
+        let row = publish(&mut after, &latest.row, input.description);
         if after.versions.len() > before.versions.len() {
             change.commit(Batch::default(), Some(after)).await?;
         }

@@ -116,7 +116,7 @@ impl Registry {
 
     /// Begins a change: waits until nobody else changes the function.
     pub(crate) async fn change(&self, address: &Address) -> Change<'_> {
-        let index = (self.hasher.hash_one(address) % STRIPES as u64) as usize;
+        let index = usize::try_from(self.hasher.hash_one(address) % STRIPES as u64).unwrap_or_default();
         let [first, ..] = &self.stripes;
         let guard = self.stripes.get(index).unwrap_or(first).lock().await;
         let function = self.find(address);
