@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Fill an empty data directory from a backup.
     Restore(Restore),
+    /// Call a function and print its answer.
+    Invoke(Invoke),
     /// Print what a function, or a log group, has logged.
     Logs(Logs),
     /// Ask a running server how it is.
@@ -314,6 +316,24 @@ pub(crate) struct Restore {
     /// The data directory to fill: missing or empty [default: as for serve]
     #[arg(long, env = "MOLN_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// Options of `invoke`.
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    /// The function's name or ARN
+    pub(crate) name: String,
+    /// The event, JSON; `-` reads it from the standard input [default: {}]
+    #[arg(short, long, value_name = "JSON")]
+    pub(crate) payload: Option<String>,
+    /// A version or an alias
+    #[arg(short, long)]
+    pub(crate) qualifier: Option<String>,
+    /// Print the last 4 KiB of the function's log, too, to the standard error output
+    #[arg(long)]
+    pub(crate) logs: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 /// Options of `logs`.

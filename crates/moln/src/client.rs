@@ -46,6 +46,16 @@ pub(crate) struct Server {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// What an invoke came to.
+pub(crate) struct Invoked {
+    pub(crate) status: StatusCode,
+    /// The last of the log, base64.
+    pub(crate) log: Option<String>,
+    /// The function itself failed.
+    pub(crate) failed: bool,
+    pub(crate) payload: Bytes,
+}
+
 impl Server {
     /// The server that the options, or the environment, name.
     pub(crate) fn find(target: &Target) -> Result<Self, Failure> {
@@ -176,6 +186,47 @@ impl Server {
         let status = response.status();
         let text = whole(response.into_body()).await?;
         Ok((status, serde_json::from_slice(&text).unwrap_or(serde_json::Value::Null)))
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub(crate) async fn invoke(
+        &self,
+        name: &str,
+        qualifier: Option<&str>,
+        payload: Bytes,
+        logs: bool,
+    ) -> Result<Invoked, Failure> {
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:.$".contains(&b));
+        if !plain(name) || !qualifier.is_none_or(plain) {
+            return Err(Failure::usage("that is no function's name."));
+        }
+        let mut path = format!("/2015-03-31/functions/{}/invocations", name.replace('$', "%24"));
+        if let Some(qualifier) = qualifier {
+            path = format!("{path}?Qualifier={}", qualifier.replace('$', "%24"));
+        }
+        let mut request = self.unsigned(Method::POST, &path, &payload)?;
+        request
+            .headers_mut()
+            .insert("x-amz-log-type", HeaderValue::from_static(if logs { "Tail" } else { "None" }));
+        // The scope of the signature names the service; a development server takes any key.
+        let region = std::env::var("AWS_REGION").or_else(|_| std::env::var("AWS_DEFAULT_REGION"));
+        let signer = signer().unwrap_or_else(|| Signer {
+            access_key: "test".into(),
+            secret: "test".into(),
+            region: String::new(),
+            service: String::new(),
+        });
+        let region = region.unwrap_or_else(|_| "us-east-1".to_owned());
+        let signer = Signer { region, service: "lambda".into(), ..signer };
+        let uri = request.uri().clone();
+        sign(&signer, &Method::POST, &uri, request.headers_mut(), &payload, SystemClock::default().now());
+        let response = self.send(request).await?;
+        let text = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let (status, log) = (response.status(), text("x-amz-log-result"));
+        let failed = text("x-amz-function-error").is_some();
+        Ok(Invoked { status, log, failed, payload: whole(response.into_body()).await? })
     }
 
     /// What an answer that is no success means.

@@ -5,6 +5,7 @@ mod clock;
 mod doctor;
 mod env;
 mod health;
+mod invoke;
 mod logs;
 pub(crate) mod runtimes;
 mod serve;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Doctor(options) => Ok(doctor::run(&options)),
         Command::Backup(options) => blocking(backup::save(&options)),
         Command::Restore(options) => backup::restore(&options),
+        Command::Invoke(options) => blocking(invoke::run(&options)),
         Command::Logs(options) => blocking(logs::run(&options)),
         Command::Health(options) => blocking(health::run(&options)),
         Command::Runtimes(options) => runtimes::run(options.what),
