@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Longest wait for a function to become what it was told to be.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Where Lambda answers.
 pub(super) struct Api {
@@ -91,7 +91,8 @@ impl Client {
         loop {
             let path = format!("/{name}/configuration");
             let facts = self.call("GetFunctionConfiguration", "GET", &path, &Value::Null).await?;
-            if facts["State"] == "Active" && facts["LastUpdateStatus"] != "InProgress" {
+            let is = |member: &str, word: &str| facts.get(member).and_then(Value::as_str) == Some(word);
+            if is("State", "Active") && !is("LastUpdateStatus", "InProgress") {
                 return Ok(());
             }
             if begun.elapsed() > PATIENCE {
