@@ -274,14 +274,22 @@ async fn deliver(
     let callee = callee(place, entry);
     let now = events.clock.now();
     let body = place.payload(&*events.store.snapshot(), entry)?;
+    let fitting = fit(attributes, RECORD_BYTES.saturating_sub(body.len()));
     let arn = callee.address().arn();
     let principal = Principal::Arn(arn.as_str().into());
     let (account, region) = (callee.account.clone(), callee.region.clone());
     let mut ctx = Context::internal(account, region, principal, functions.endpoint(), now);
     ctx.lineage = entry.chain();
     ctx.trace = entry.trace.as_deref().map(Into::into);
-    let parcel =
-        Parcel { to, body, attributes, function: &place.lane.name, function_arn: &arn, success, now };
+    let parcel = Parcel {
+        to,
+        body,
+        attributes: &fitting,
+        function: &place.lane.name,
+        function_arn: &arn,
+        success,
+        now,
+    };
     let sent = match Kind::of(to) {
         None => Err(ApiError::sender("InvalidDestination", "Nothing that takes records has this ARN.")),
         Some(Kind::Function) => to_function(events, functions, &ctx, to, parcel.body.clone()).await,

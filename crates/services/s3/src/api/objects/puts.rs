@@ -137,7 +137,7 @@ impl Buckets {
         };
         let plan = Plan {
             claims: storing.claims,
-            algorithm: Algorithm::Crc64Nvme,
+            algorithm: storing.algorithm,
             most: storing.most,
             cipher,
             both: false,
