@@ -78,7 +78,7 @@ async fn an_event_that_leaves_no_room_for_attributes_is_not_lost() {
     let world = World::new();
     let events = start(&world);
     world.set(|profile| (profile.dead_letter, profile.retries) = (Some(DLQ.into()), 0));
-    for (bytes, attributes) in [(1_048_576, 0), (1_048_576 - 70, 1), (1_048_576 - 200, 3)] {
+    for (bytes, attributes) in [(1_048_576, 0), (1_048_576 - 60, 1), (1_048_576 - 200, 3)] {
         world.answer([failed("boom")]);
         send(&world, &events, "f", &"1".repeat(bytes)).await;
         world.rest().await;
