@@ -4,7 +4,10 @@ use std::{
     borrow::Cow,
     panic::AssertUnwindSafe,
     pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -302,10 +305,10 @@ impl Gateway {
             Err(failure) => {
                 self.metrics.denied.fetch_add(1, Relaxed);
                 let protocol = self.router.guess(&addressed, head, there.map_or(&[], |body| body));
-                if let Taken::Coming(body) = body {
-                    unwanted(body, head).await;
-                }
-                return refuse(protocol, &failure.to_error(protocol, model));
+                let refused = refuse(protocol, &failure.to_error(protocol, model));
+                let Taken::Coming(body) = body else { return refused };
+                unwanted(body, head).await;
+                return closing(refused);
             }
         };
         if is_admin {
@@ -354,12 +357,23 @@ impl Gateway {
         let Some(service) = self.router.get(number) else {
             return (lost_response(Lost::UnknownOperation, request_id), None);
         };
+        let asked = Arc::new(AtomicBool::new(false));
+        let patient = matches!(body, Taken::Coming(_)) && head.headers.contains_key(header::EXPECT);
+        // A client that was never asked for its body may send it or not: the connection must not go on.
+        let ended = |outcome: Outcome| {
+            if patient && !asked.load(Relaxed) { closing(outcome) } else { outcome }
+        };
         let body = match body {
             Taken::Whole(bytes) => ByteStream::from(bytes),
             Taken::Coming(body) => {
                 let telling = Telling { protocol, model };
-                let expected =
-                    Expected { pace: self.settings.pace, chain: identity.chain, telling, limit: None };
+                let expected = Expected {
+                    pace: self.settings.pace,
+                    chain: identity.chain,
+                    telling,
+                    limit: None,
+                    asked: Arc::clone(&asked),
+                };
                 match stream(body, head, expected, &self.bodies) {
                     Ok(stream) => stream,
                     Err(why) => return closing(refuse(protocol, &unreadable(why, limit))),
@@ -375,12 +389,12 @@ impl Gateway {
             if let Some(answer) = hooks.raw(&context, &meant, body) {
                 let mut response = answer.await;
                 hooks.finish(None, &context, &meant, &mut response);
-                return (response.map(Body::from), None);
+                return ended((response.map(Body::from), None));
             }
             return (lost_response(Lost::UnknownOperation, request_id), None);
         }
         let response = wire::serve(Arc::clone(service), context, protocol, operation, &meant, body).await;
-        (response.map(Body::from), Some((number, operation)))
+        ended((response.map(Body::from), Some((number, operation))))
     }
 
     fn log(

@@ -4,7 +4,10 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -42,6 +45,8 @@ pub(crate) struct Expected {
     pub(crate) telling: Telling,
     /// Longest body in bytes, when the service has a limit of its own.
     pub(crate) limit: Option<u64>,
+    /// Turns true when the client was asked for its body.
+    pub(crate) asked: Arc<AtomicBool>,
 }
 
 /// The body of a request as a stream.
@@ -172,7 +177,10 @@ where
                 return Poll::Ready(Some(Ok(piece)));
             }
             let Some(body) = &mut self.body else { return Poll::Ready(None) };
-            self.patient = false;
+            if self.patient {
+                self.patient = false;
+                self.expected.asked.store(true, Relaxed);
+            }
             let done = match Pin::new(body).poll_frame(cx) {
                 Poll::Pending => match self.poll_silence(cx) {
                     Poll::Pending => return Poll::Pending,

@@ -47,8 +47,13 @@ impl Gateway {
                 Err(why) => return closing(unreadable(why, limit), request_id),
             }
         } else {
-            let expected =
-                Expected { pace: self.settings.pace, chain: None, telling, limit: Some(limit as u64) };
+            let expected = Expected {
+                pace: self.settings.pace,
+                chain: None,
+                telling,
+                limit: Some(limit as u64),
+                asked: Arc::default(),
+            };
             match stream(body, head, expected, &self.bodies) {
                 Ok(stream) => (None, Some(stream)),
                 Err(why) => return closing(unreadable(why, limit), request_id),

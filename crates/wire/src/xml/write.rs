@@ -218,9 +218,11 @@ impl ShapeWriter for XmlWriter<'_> {
         let default = TimestampFormat::DateTime;
         let format = self.member.map_or(default, |member| member.timestamp_format(default));
         let mut text = time::format(value, format);
-        // S3 always tells the milliseconds in its documents, though it keeps none.
-        if self.dialect == Dialect::Buckets && format == default && !text.contains('.') {
-            text.truncate(text.len() - 1);
+        // S3 always tells the milliseconds in its documents, though it keeps none, except of what clients set.
+        let kept = self.member.is_some_and(|member| member.wire == "RetainUntilDate");
+        if self.dialect == Dialect::Buckets && format == default && !(kept && text.contains('.')) {
+            let whole = text.split(['.', 'Z']).next().unwrap_or_default().len();
+            text.truncate(whole);
             text.push_str(".000Z");
         }
         self.text(&text);

@@ -11,7 +11,7 @@ pub(crate) mod settings;
 
 use http::{Response, request::Parts};
 use moln_kernel::{ApiError, Context};
-use moln_wire::{ByteStream, Hooks, Operation, ValidationFailure, service::RawAnswer};
+use moln_wire::{ByteStream, Constraint, Hooks, Operation, ValidationFailure, service::RawAnswer};
 
 use crate::{
     Buckets, errors,
@@ -71,9 +71,41 @@ use crate::{
 
 impl Hooks for Buckets {
     /// A document that breaks the model's constraints is malformed; what stands in the address or a header is judged by the
-    /// operations, each with its own words.
-    fn translate(&self, _: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
-        failures.iter().any(|failure| failure.path.contains('.')).then(errors::malformed_xml)
+    /// operations, each with its own words, and so is what AWS does not take as seriously as its model.
+    fn translate(&self, operation: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
+        let malformed = failures.iter().any(|failure| {
+            let lenient = match failure.member {
+                // Judged with the region that was addressed; written in either case; empty.
+                "LocationConstraint" => true,
+                "Name" => failure.path.contains("filterRules"),
+                "Value" => matches!(failure.constraint, Constraint::Required),
+                _ => failure.path.contains("targetGrants"),
+            };
+            failure.path.contains('.') && !lenient
+        });
+        let mut error = malformed.then(errors::malformed_xml)?;
+        if matches!(operation.name, "PutBucketAcl" | "PutObjectAcl") {
+            error.code = "MalformedACLError".into();
+        }
+        Some(error)
+    }
+
+    /// Settings are for buckets that are there: that comes before what is wrong with their document.
+    fn admit(&self, operation: &'static Operation, _: &Context, head: &Parts) -> Result<(), ApiError> {
+        if operation.method != "PUT" || !operation.uri.starts_with("/{Bucket}?") {
+            return Ok(());
+        }
+        let path = head.uri.path();
+        let name = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        if self.find(name)?.is_none() {
+            return Err(errors::no_such_bucket(name));
+        }
+        if operation.name == "PutBucketAccelerateConfiguration" && name.contains('.') {
+            return Err(errors::invalid_request(
+                "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names",
+            ));
+        }
+        Ok(())
     }
 
     fn finish(

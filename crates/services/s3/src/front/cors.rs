@@ -38,10 +38,10 @@ impl Buckets {
             ));
         };
         let method = text(&head.headers, header::ACCESS_CONTROL_REQUEST_METHOD);
-        let kind = "BUCKET";
         let Some(set) = self.cors_of(head)? else {
-            let words = "CORSResponse: CORS is not enabled for this bucket.";
-            return Err(forbidden(words, method.unwrap_or("OPTIONS"), kind));
+            let there = self.find(place(head).0)?.is_some();
+            let words = if there { "CORS is not enabled for this bucket." } else { "Bucket not found" };
+            return Err(forbidden(&format!("CORSResponse: {words}"), method.unwrap_or("OPTIONS"), "BUCKET"));
         };
         let Some(method) = method else {
             return Err(errors::other(400, "BadRequest", "Invalid Access-Control-Request-Method: null"));
@@ -55,6 +55,7 @@ impl Buckets {
             let words = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, \
                          request method / Access-Control-Request-Method or Access-Control-Request-Headers are not \
                          whitelisted by the resource's CORS spec.";
+            let kind = if place(head).1.is_empty() { "BUCKET" } else { "OBJECT" };
             return Err(forbidden(words, method, kind));
         };
         let mut response = Response::new(ByteStream::default());
