@@ -226,7 +226,7 @@ impl Server {
         };
         let (status, log) = (response.status(), text("x-amz-log-result"));
         let failed = text("x-amz-function-error").is_some();
-        Ok(Invoked { status, log, failed, payload: whole(response.into_body()).await? })
+        Ok(Invoked { status, log, failed, payload: whole(response.into_body()).await?.into() })
     }
 
     /// What an answer that is no success means.
