@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Body as HttpBody;
-use moln_kernel::{ApiError, Context, Lineage, MovableClock, RequestId, Timestamp};
+use moln_kernel::{ApiError, Context, MovableClock, RequestId, Timestamp};
 use moln_wire::{ByteStream, Protocol, ServiceModel, server as wire, site::Welcoming};
 
 use crate::{
@@ -24,10 +24,11 @@ use crate::{
     identity::{Access, Doorkeeper, Identity, endpoint},
     incoming::{Expected, Telling, chunks, stream},
     inflate::inflated,
+    meaning::{can_stream, lineage, meant, trace},
     metrics::Metrics,
     route::{Addressed, Lost, Routed, Router},
     shifts::Shifts,
-    sigv4::{Failure, Form, Now, Presented, decode_all, normal, parse_amz_date},
+    sigv4::{Failure, Form, Now, Presented, decode_all, parse_amz_date},
 };
 
 /// How the gateway behaves.
@@ -232,7 +233,7 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     {
-        let Call { head, claims, addressed, peer, authority, request_id } = call;
+        let Call { head, claims, addressed, peer, request_id, .. } = call;
         let signed = claims.as_ref().ok().and_then(Option::as_ref);
         let model =
             addressed.service.and_then(|number| self.router.get(number)).map(|service| service.model());
@@ -242,11 +243,6 @@ impl Gateway {
                 return (Admin::refuse(error), None);
             }
             (whole(wire::error_response(protocol, model, error, request_id)), None)
-        };
-
-        let closing = |mut outcome: Outcome| {
-            outcome.0.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            outcome
         };
 
         let now = self.clock.now();
@@ -299,7 +295,7 @@ impl Gateway {
         let times = self.times(signed);
         let there = body.whole();
         let admitted =
-            self.doorkeeper.admit(peer.access, signed, known.as_ref(), (head, there), scope, times, open);
+            self.doorkeeper.admit((peer.access, open), signed, known.as_ref(), (head, there), scope, times);
         let identity = match admitted {
             Ok(identity) => identity,
             Err(failure) => {
@@ -329,6 +325,20 @@ impl Gateway {
                 };
             }
         }
+        let admitted = Admitted { identity, body, meant, early, raw, now };
+        self.perform(call, admitted, limit).await
+    }
+
+    /// Finds the operation of a caller who was let in, and calls it.
+    async fn perform<B>(&self, call: Call<'_>, admitted: Admitted<'_, B>, limit: usize) -> Outcome
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    {
+        let Call { head, claims, addressed, peer, authority, request_id } = call;
+        let Admitted { identity, body, meant, early, raw, now } = admitted;
+        let signed = claims.as_ref().ok().and_then(Option::as_ref);
+        let model =
+            addressed.service.and_then(|number| self.router.get(number)).map(|service| service.model());
         let context = Context {
             account: identity.account,
             region: self.doorkeeper.region(signed, addressed.region),
@@ -376,7 +386,13 @@ impl Gateway {
                 };
                 match stream(body, head, expected, &self.bodies) {
                     Ok(stream) => stream,
-                    Err(why) => return closing(refuse(protocol, &unreadable(why, limit))),
+                    Err(why) => {
+                        let error = unreadable(why, limit);
+                        return closing((
+                            whole(wire::error_response(protocol, model, &error, request_id)),
+                            None,
+                        ));
+                    }
                 }
             }
         };
@@ -434,6 +450,25 @@ struct Call<'a> {
     request_id: &'a RequestId,
 }
 
+/// A request whose caller was let in.
+struct Admitted<'h, B> {
+    identity: Identity,
+    body: Taken<B>,
+    /// The head with the path it means.
+    meant: Cow<'h, Parts>,
+    /// Where it goes, when that does not stand in the body.
+    early: Option<Routed>,
+    /// The service answers it by itself, without an operation.
+    raw: bool,
+    now: Timestamp,
+}
+
+/// The connection ends with this answer.
+fn closing(mut outcome: Outcome) -> Outcome {
+    outcome.0.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    outcome
+}
+
 /// A body, as far as it was taken in.
 enum Taken<B> {
     Whole(Bytes),
@@ -449,12 +484,6 @@ impl<B> Taken<B> {
     }
 }
 
-/// Whether a signature can be judged before the body is there: the payload's hash is named, or nothing covers it.
-fn can_stream(head: &Parts, signed: Option<&Presented<'_>>) -> bool {
-    head.headers.contains_key("x-amz-content-sha256")
-        || signed.is_none_or(|claims| claims.form != Form::Header && claims.service == "s3")
-}
-
 /// Reads on for a moment, unless the client waits to be asked for its body.
 async fn unwanted<B>(body: B, head: &Parts)
 where
@@ -463,36 +492,6 @@ where
     if !head.headers.contains_key(header::EXPECT) {
         drain(body, STRANGERS).await;
     }
-}
-
-/// The head with the path it means: a bucket that the host names stands first in it; dot segments, which no service but S3
-/// has a use for, are resolved as the signature resolved them.
-fn meant<'h>(head: &'h Parts, model: Option<&ServiceModel>, bucket: Option<&str>) -> Cow<'h, Parts> {
-    let path = head.uri.path();
-    let new = match bucket {
-        Some(bucket) => format!("/{bucket}{path}"),
-        None if model.is_some_and(|model| model.buckets) => return Cow::Borrowed(head),
-        None if path.split('/').any(|segment| matches!(segment, "." | "..")) => normal(path).into_owned(),
-        None => return Cow::Borrowed(head),
-    };
-    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut meant = head.clone();
-    if let Ok(uri) = format!("{new}{query}").parse() {
-        meant.uri = uri;
-    }
-    Cow::Owned(meant)
-}
-
-/// `X-Amzn-Trace-Id` as received.
-pub(crate) fn trace(head: &Parts) -> Option<Arc<str>> {
-    head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Into::into)
-}
-
-/// The chain that led to this request: `Lineage=` in its trace header.
-pub(crate) fn lineage(head: &Parts) -> Lineage {
-    let trace = head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok());
-    let part = trace.and_then(|trace| trace.split(';').find_map(|part| part.trim().strip_prefix("Lineage=")));
-    part.and_then(Lineage::decode).unwrap_or_default()
 }
 
 /// Takes an `aws-chunked` body apart; gives every other one back.

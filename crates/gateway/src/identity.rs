@@ -66,13 +66,12 @@ impl Doorkeeper {
     /// that is still to come is judged at its end.
     pub fn admit(
         &self,
-        access: Access,
+        (access, open): (Access, bool),
         claims: Option<&Presented<'_>>,
         known: Option<&Credential>,
         (head, body): (&Parts, Option<&Bytes>),
         service: Option<&str>,
         now: Now,
-        open: bool,
     ) -> Result<Identity, Failure> {
         if access == Access::Required && known.is_none() && !(open && claims.is_none()) {
             return Err(Failure::Missing);

@@ -231,6 +231,7 @@ where
 }
 
 /// What is wrong with chunks, as a failure.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn chunks(why: ChunkError) -> Failure {
     match why {
         ChunkError::Signature => Failure::Mismatch,

@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(inflated(&headers, plain.clone(), 10).unwrap(), plain);
         headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
         assert_eq!(inflated(&headers, gzip(b"hello"), 5).unwrap(), "hello");
-        assert_eq!(inflated(&headers, gzip(&[0; 1 << 20]), 1_000).unwrap_err().status, 413);
+        assert_eq!(inflated(&headers, gzip(&vec![0; 1 << 20]), 1_000).unwrap_err().status, 413);
         assert_eq!(inflated(&headers, plain, 10).unwrap_err().code, "SerializationException");
         assert!(inflated(&headers, gzip(b"hello").slice(..12), 10).is_err(), "torn");
     }

@@ -19,6 +19,7 @@ mod gateway;
 pub mod identity;
 mod incoming;
 mod inflate;
+mod meaning;
 pub mod metrics;
 pub mod route;
 pub mod server;

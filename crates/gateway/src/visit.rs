@@ -14,9 +14,10 @@ use moln_wire::{
 use crate::{
     Gateway,
     body::{Body, collect},
-    gateway::{Peer, lineage, trace, unreadable},
+    gateway::{Peer, unreadable},
     identity::endpoint,
     incoming::{Expected, Telling, stream},
+    meaning::{lineage, trace},
     sigv4::{Failure, Presented},
 };
 
@@ -44,7 +45,7 @@ impl Gateway {
         let (whole, stream) = if signed.is_some() && !hashed {
             match collect(body, limit, self.settings.pace, &mut share).await {
                 Ok(body) => (Some(body), None),
-                Err(why) => return closing(unreadable(why, limit), request_id),
+                Err(why) => return closing(&unreadable(why, limit), request_id),
             }
         } else {
             let expected = Expected {
@@ -56,20 +57,19 @@ impl Gateway {
             };
             match stream(body, head, expected, &self.bodies) {
                 Ok(stream) => (None, Some(stream)),
-                Err(why) => return closing(unreadable(why, limit), request_id),
+                Err(why) => return closing(&unreadable(why, limit), request_id),
             }
         };
         let times = self.times(signed);
         let admitted = known.and_then(|known| {
             let scope = Some(site.name());
             self.doorkeeper.admit(
-                peer.access,
+                (peer.access, true),
                 signed,
                 known.as_ref(),
                 (head, whole.as_ref()),
                 scope,
                 times,
-                true,
             )
         });
         let broken = claims.as_ref().err().map(refused);
@@ -106,8 +106,8 @@ impl Gateway {
     }
 }
 
-fn closing(error: moln_kernel::ApiError, request_id: &RequestId) -> Response<Body> {
-    let mut response = wire::error_response(Protocol::RestJson, None, &error, request_id).map(Body::Whole);
+fn closing(error: &moln_kernel::ApiError, request_id: &RequestId) -> Response<Body> {
+    let mut response = wire::error_response(Protocol::RestJson, None, error, request_id).map(Body::Whole);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -278,3 +278,92 @@ pub(crate) fn stream_of(value: &dyn WriteShape, codec: Codec) -> ByteStream {
     value.write(&mut taker);
     taker.1
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, task::Waker};
+
+    use super::*;
+    use crate::{
+        Member,
+        schema::{BLOB, MemberTraits, STRING},
+    };
+
+    static CHUNK: Schema = Schema {
+        members: &[Member {
+            traits: &MemberTraits { event_payload: true, ..MemberTraits::NONE },
+            ..Member::new("Payload", &BLOB)
+        }],
+        ..Schema::new("Chunk", Kind::Structure)
+    };
+    static END: Schema =
+        Schema { members: &[Member::new("ErrorCode", &STRING)], ..Schema::new("End", Kind::Structure) };
+    static EVENTS: Schema = Schema {
+        members: &[Member::new("PayloadChunk", &CHUNK), Member::new("InvokeComplete", &END)],
+        ..Schema::new("Events", Kind::Union)
+    };
+
+    struct Chunk(Bytes);
+    impl WriteShape for Chunk {
+        fn write(&self, writer: &mut dyn ShapeWriter) {
+            writer.structure(&CHUNK, &[&self.0]);
+        }
+    }
+    struct End(Option<String>);
+    impl WriteShape for End {
+        fn write(&self, writer: &mut dyn ShapeWriter) {
+            writer.structure(&END, &[&self.0]);
+        }
+    }
+    enum Event {
+        Chunk(Chunk),
+        End(End),
+    }
+    impl WriteShape for Event {
+        fn write(&self, writer: &mut dyn ShapeWriter) {
+            match self {
+                Self::Chunk(chunk) => writer.union(&EVENTS, 0, chunk),
+                Self::End(end) => writer.union(&EVENTS, 1, end),
+            }
+        }
+    }
+
+    #[test]
+    fn events_leave_as_frames_and_an_error_ends_them() {
+        let mut events: VecDeque<Result<Event, ApiError>> = [
+            Ok(Event::Chunk(Chunk(Bytes::from_static(b"\0raw")))),
+            Ok(Event::End(End(Some("Unhandled".into())))),
+            Err(ApiError::sender("SessionTimeoutException", "over")),
+            Ok(Event::End(End(None))),
+        ]
+        .into();
+        let stream = EventStream::new(move |_: &mut Context<'_>| Poll::Ready(events.pop_front()));
+        let mut body = stream_of(&stream, Codec::Json);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut messages = Vec::new();
+        while let Poll::Ready(Some(piece)) = body.poll_next(&mut cx) {
+            messages.push(Message::decode(&mut BytesMut::from(&piece.unwrap()[..])).unwrap().unwrap());
+        }
+        let told: Vec<_> = messages
+            .iter()
+            .map(|message| {
+                let header = |name: &str| {
+                    let found = message.headers.iter().find(|(known, _)| known == name);
+                    found.and_then(|(_, value)| match value {
+                        HeaderValue::Text(text) => Some(text.as_str()),
+                        _ => None,
+                    })
+                };
+                (header(":event-type").or(header(":exception-type")).unwrap(), &message.payload[..])
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("PayloadChunk", &b"\0raw"[..]),
+                ("InvokeComplete", br#"{"ErrorCode":"Unhandled"}"#),
+                ("SessionTimeoutException", br#"{"message":"over"}"#),
+            ]
+        );
+    }
+}

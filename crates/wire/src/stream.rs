@@ -195,3 +195,66 @@ impl WriteShape for ByteStream {
         writer.stream(&mut |_| self.take());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, pin::pin, task::Waker};
+
+    use super::*;
+
+    struct Queue(VecDeque<Result<Bytes, ApiError>>);
+
+    impl Pieces for Queue {
+        fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, ApiError>>> {
+            Poll::Ready(self.0.pop_front())
+        }
+        fn trailers(&mut self) -> Vec<(String, String)> {
+            vec![("x-amz-checksum-crc32".into(), "AAAA".into())]
+        }
+    }
+
+    fn now<T>(work: impl Future<Output = T>) -> T {
+        match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done,
+            Poll::Pending => panic!("nothing waits here"),
+        }
+    }
+
+    fn pieces(texts: &[&'static str]) -> ByteStream {
+        let size = texts.iter().map(|text| text.len() as u64).sum();
+        ByteStream::new(
+            Some(size),
+            Queue(texts.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect()),
+        )
+    }
+
+    #[test]
+    fn pieces_come_in_order_and_trailers_at_the_end() {
+        let mut stream = pieces(&["ab", "", "c"]);
+        assert_eq!(stream.size(), Some(3));
+        assert_eq!(now(stream.next()).unwrap().unwrap(), "ab");
+        assert_eq!((stream.size(), stream.trailer("x-amz-checksum-crc32")), (Some(1), None));
+        assert_eq!(now(stream.next()).unwrap().unwrap(), "c");
+        assert!(now(stream.next()).is_none());
+        assert_eq!((stream.size(), stream.trailer("x-amz-checksum-crc32")), (Some(0), Some("AAAA")));
+    }
+
+    #[test]
+    fn an_error_is_the_last_answer() {
+        let bad = ApiError::sender("BadDigest", "x");
+        let mut stream =
+            ByteStream::new(None, Queue([Ok(Bytes::from_static(b"a")), Err(bad), Ok(Bytes::new())].into()));
+        assert!(now(stream.next()).unwrap().is_ok());
+        assert_eq!(now(stream.next()).unwrap().unwrap_err().code, "BadDigest");
+        assert!(now(stream.next()).is_none());
+    }
+
+    #[test]
+    fn collected_within_a_limit() {
+        assert_eq!(now(pieces(&["ab", "c"]).collect(3)).unwrap(), "abc");
+        assert_eq!(now(pieces(&["ab", "c"]).collect(2)).unwrap_err().status, 413);
+        assert_eq!(now(ByteStream::from(Bytes::from_static(b"abc")).collect(2)).unwrap_err().status, 413);
+        assert_eq!(ByteStream::from(Bytes::from_static(b"abc")).whole().unwrap(), "abc");
+        assert!(pieces(&["a"]).whole().is_err());
+    }
+}
