@@ -18,6 +18,7 @@ mod objects;
 mod policy;
 mod port;
 mod post;
+pub mod resources;
 mod rules;
 mod tables;
 mod tags;

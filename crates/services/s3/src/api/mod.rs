@@ -3,7 +3,7 @@
 
 mod access;
 mod buckets;
-mod named;
+pub(crate) mod named;
 mod notifications;
 pub(crate) mod objects;
 mod rules;

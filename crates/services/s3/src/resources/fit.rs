@@ -1,0 +1,78 @@
+//! From JSON with the API's member names to the API's shapes. A template may write numbers and flags as texts.
+
+use moln_kernel::ApiError;
+use moln_wire::{Kind, Schema, Shape, json::JsonReader};
+use serde_json::{Map, Value};
+
+use crate::errors;
+
+/// Members that templates name otherwise than the API, wherever they stand.
+const NAMES: &[(&str, &str)] = &[
+    ("AccelerationStatus", "Status"),
+    ("BucketArn", "Bucket"),
+    ("CorsRules", "CORSRules"),
+    ("DestinationBucketName", "TargetBucket"),
+    ("ExposedHeaders", "ExposeHeaders"),
+    ("Function", "LambdaFunctionArn"),
+    ("Id", "ID"),
+    ("LambdaConfigurations", "LambdaFunctionConfigurations"),
+    ("LogFilePrefix", "TargetPrefix"),
+    ("MaxAge", "MaxAgeSeconds"),
+    ("Queue", "QueueArn"),
+    ("RedirectRule", "Redirect"),
+    ("RoutingRuleCondition", "Condition"),
+    ("Rules", "FilterRules"),
+    ("S3Key", "Key"),
+    ("ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault"),
+    ("ServerSideEncryptionConfiguration", "Rules"),
+    ("TagFilter", "Tag"),
+    ("TagFilters", "Tags"),
+    ("Topic", "TopicArn"),
+    ("TransitionDate", "Date"),
+    ("TransitionInDays", "Days"),
+    ("TransitionInDays", "NoncurrentDays"),
+];
+
+/// A shape, judged as if a client had sent it.
+///
+/// Errors: a member that the shape does not have, a value of another kind, one that breaks the model's constraints.
+pub(super) fn shape<T: Shape>(value: Value) -> Result<T, ApiError> {
+    let fitted = fit(value, T::schema(), "")?.to_string();
+    let unread = |error: moln_wire::ReadError| errors::invalid_request(error.message);
+    let mut reader = JsonReader::new(fitted.as_bytes(), T::schema()).map_err(unread)?;
+    let mut failures = Vec::new();
+    let value = moln_wire::validate::check(T::schema(), &mut reader, &mut failures, |reader| T::read(reader));
+    let value = value.map_err(unread)?;
+    if failures.is_empty() { Ok(value) } else { Err(errors::malformed_xml()) }
+}
+
+fn fit(value: Value, schema: &'static Schema, path: &str) -> Result<Value, ApiError> {
+    Ok(match (schema.kind, value) {
+        (Kind::Structure | Kind::Union, Value::Object(members)) => {
+            let mut fitted = Map::new();
+            for (name, value) in members.into_iter().filter(|(_, value)| !value.is_null()) {
+                let path = format!("{path}/{name}");
+                let known = |name: &str| schema.members.iter().find(|member| member.name == name);
+                let other = || NAMES.iter().filter(|of| of.0 == name).find_map(|of| known(of.1));
+                let member = known(&name).or_else(other).ok_or_else(|| {
+                    errors::invalid_request(format!("extraneous key [{name}] is not permitted at #{path}"))
+                })?;
+                fitted.insert(member.wire.to_owned(), fit(value, member.target(), &path)?);
+            }
+            Value::Object(fitted)
+        }
+        (Kind::List, Value::Array(items)) => {
+            let Some(item) = schema.members.first() else { return Ok(Value::Array(items)) };
+            let fitted = items.into_iter().map(|value| fit(value, item.target(), path));
+            fitted.collect::<Result<_, _>>()?
+        }
+        (Kind::String, flat @ (Value::Number(_) | Value::Bool(_))) => flat.to_string().into(),
+        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => true.into(),
+        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => false.into(),
+        (Kind::Integer | Kind::Long, Value::String(text)) => match text.trim().parse::<i64>() {
+            Ok(number) => number.into(),
+            Err(_) => text.into(),
+        },
+        (_, other) => other,
+    })
+}
