@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Starts Moln in the foreground with its data in ./data, runs a small example, says what to do next.
-# Ctrl-C stops it; what was stored is there again at the next start. MOLN_LISTEN and MOLN_DATA choose other places.
+# Ctrl-C stops it; what was stored is there again at the next start. MOLN_LISTEN, MOLN_DATA and MOLN_BIN choose other
+# places and another binary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 listen=${MOLN_LISTEN:-127.0.0.1:4566}
 data=${MOLN_DATA:-data}
+binary=${MOLN_BIN:-target/release/moln}
 url=http://$listen
-target/release/moln serve --data "$data" --listen "$listen" &
+"$binary" serve --data "$data" --listen "$listen" &
 moln=$!
 export NO_PROXY=* no_proxy=*
 # Ctrl-C reaches Moln as well; either way it is waited for, so that it stops cleanly before this does.
@@ -22,16 +24,8 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 
-export AWS_ENDPOINT_URL=$url AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1 AWS_PAGER=
-# AWS CLI version 1 heeds only the option for SQS; version 2 and the SDKs read AWS_ENDPOINT_URL.
-sqs() { .venv/bin/aws --endpoint-url "$url" --output text sqs "$@"; }
-
 echo
-echo "A small example: a queue, a message in, a message out."
-queue=$(sqs create-queue --queue-name hello)
-sqs send-message --queue-url "$queue" --message-body "Hello from your own cloud" >/dev/null
-sqs receive-message --queue-url "$queue" --wait-time-seconds 5 --visibility-timeout 0 --query 'Messages[0].Body'
-sqs delete-queue --queue-url "$queue"
+.venv/bin/python -u tools/example.py "$url" || true
 
 cat <<TEXT
 
@@ -40,6 +34,7 @@ Moln is running on $url, its data is in $data. In another terminal:
   eval "\$(target/release/moln env)"        # points the AWS CLI and SDKs here
   . .venv/bin/activate                     # or your own AWS CLI
   aws --endpoint-url \$AWS_ENDPOINT_URL sqs create-queue --queue-name orders
+  target/release/moln doctor               # what this machine gives: sandbox, runtimes, disk
 
 README.md goes on from there. Ctrl-C stops Moln; it goes on where it was at the next start.
 TEXT

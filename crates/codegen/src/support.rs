@@ -34,13 +34,27 @@ pub fn survey(root: &Path) -> Result<Vec<Support>, Failure> {
     Ok(found)
 }
 
-/// The table.
+/// So many names stand in the table itself; more are listed below it.
+const NAMED_IN_TABLE: usize = 6;
+
+/// The table, and below it the operations of services that lack many.
 pub fn table(services: &[Support]) -> String {
     let mut out = String::from("| Service | Operations | Not yet (they answer 501) |\n|---|---|---|\n");
-    for service in services {
-        let total = service.built.len() + service.missing.len();
-        let missing = if service.missing.is_empty() { "none".to_owned() } else { service.missing.join(", ") };
-        let _ = writeln!(out, "| {} | {} of {total} | {missing} |", service.service_id, service.built.len());
+    let mut below = String::new();
+    for Support { service_id, built, missing } in services {
+        let total = built.len() + missing.len();
+        let told = match missing.len() {
+            0 => "none".to_owned(),
+            1..=NAMED_IN_TABLE => missing.join(", "),
+            many => {
+                let _ = writeln!(below, "- {service_id}: {}", missing.join(", "));
+                format!("{many}, listed below")
+            }
+        };
+        let _ = writeln!(out, "| {service_id} | {} of {total} | {told} |", built.len());
+    }
+    if !below.is_empty() {
+        let _ = write!(out, "\n<details><summary>What answers 501</summary>\n\n{below}\n</details>\n");
     }
     out
 }

@@ -172,4 +172,9 @@ fn support_is_told_from_the_sources() {
         missing: vec!["Drain".to_owned(), "Look".to_owned()],
     };
     assert!(table(&[support]).ends_with("| Pond | 1 of 3 | Drain, Look |\n"));
+    let many: Vec<String> = (0..7).map(|number| format!("Do{number}")).collect();
+    let sea = Support { service_id: "Sea".into(), built: Vec::new(), missing: many };
+    let table = table(&[sea]);
+    assert!(table.contains("| Sea | 0 of 7 | 7, listed below |\n"), "{table}");
+    assert!(table.contains("\n- Sea: Do0, Do1, Do2, Do3, Do4, Do5, Do6\n"), "{table}");
 }
