@@ -52,7 +52,7 @@ pub fn error_response(
 
 /// A member that is a header of the answer, whatever the shape says (S3 tells of delete markers so).
 fn is_header(member: &str) -> bool {
-    member.starts_with("x-")
+    member.starts_with("x-") || member == "allow"
 }
 
 /// Codes that the framework of AWS's services answers by itself, whatever the service.

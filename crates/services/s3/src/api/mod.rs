@@ -11,7 +11,7 @@ pub(crate) mod settings;
 
 use http::{Response, request::Parts};
 use moln_kernel::{ApiError, Context};
-use moln_wire::{ByteStream, Constraint, Hooks, Operation, ValidationFailure, service::RawAnswer};
+use moln_wire::{ByteStream, Hooks, Operation, ValidationFailure, service::RawAnswer};
 
 use crate::{
     Buckets, errors,
@@ -75,10 +75,9 @@ impl Hooks for Buckets {
     fn translate(&self, operation: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
         let malformed = failures.iter().any(|failure| {
             let lenient = match failure.member {
-                // Judged with the region that was addressed; written in either case; empty.
+                // Judged with the region that was addressed; written in either case.
                 "LocationConstraint" => true,
                 "Name" => failure.path.contains("filterRules"),
-                "Value" => matches!(failure.constraint, Constraint::Required),
                 _ => failure.path.contains("targetGrants"),
             };
             failure.path.contains('.') && !lenient

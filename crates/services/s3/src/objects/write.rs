@@ -522,6 +522,7 @@ pub(crate) fn is_marker(bucket: &Bucket, row: &ObjectRow, method: &'static str) 
         errors::other(405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
     let error = errors::with(error, "Method", method);
     let error = errors::with(error, "ResourceType", "DeleteMarker");
+    let error = errors::with(error, "allow", "DELETE");
     let error = errors::with(error, "x-amz-delete-marker", "true");
     errors::with(error, "x-amz-version-id", find::id_of(bucket, row))
 }

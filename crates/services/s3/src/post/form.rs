@@ -261,8 +261,15 @@ impl File {
     /// The next piece of the file; `None` at its end, when the rest of the form was read, too.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, ApiError>> {
         match self.piece().await {
-            Ok(Some(piece)) => Some(Ok(piece)),
+            Ok(Some(piece)) => {
+                self.length += piece.len() as u64;
+                Some(Ok(piece))
+            }
             Ok(None) => {
+                // Judged before anything of the file is kept.
+                if let Some(Err(why)) = self.policy.take().map(|policy| policy.check_length(self.length)) {
+                    return Some(Err(why));
+                }
                 // What follows the file is not looked at, but the signature over the whole body ends there.
                 self.buffer.clear();
                 loop {

@@ -137,12 +137,17 @@ impl Buckets {
     ) -> Result<Found, ApiError> {
         let action = if asked.version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
         let row = self.version_of(snapshot, bucket, asked.key, asked.version_id, method);
-        let list = match &row {
-            Ok(row) => list_of(row)?,
-            Err(_) => acl::private(&bucket.row.account),
+        let row = match row {
+            Ok(row) => row,
+            // That there is nothing is told to those who may list.
+            Err(why) => {
+                let list = Self::list_of(bucket)?;
+                self.permit(ctx, bucket, Asking::new("s3:ListBucket", None).or_by("READ", &list))?;
+                return Err(why);
+            }
         };
+        let list = list_of(&row)?;
         self.permit(ctx, bucket, Asking::new(action, Some(asked.key)).or_by("READ", &list))?;
-        let row = row?;
         let customer = CustomerKey::read(asked.customer)?;
         needs_key(&row, customer.as_ref().map(|key| key.md5.as_str()))?;
         match asked.conditions.judge(&row) {
