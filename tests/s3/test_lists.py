@@ -1,5 +1,8 @@
 """Lists: order, prefixes, delimiters, pages, both versions of the operation."""
 
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 KEYS = ["a", "a b", "dir/1", "dir/2", "dir/sub/3", "dir2/4", "z&<>", "ü", "\U0001f600"]
@@ -7,8 +10,6 @@ KEYS = ["a", "a b", "dir/1", "dir/2", "dir/sub/3", "dir2/4", "z&<>", "ü", "\U00
 
 @pytest.fixture(scope="module")
 def filled(s3):
-    import uuid
-
     bucket = f"b-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=bucket)
     for key in KEYS:
@@ -55,8 +56,6 @@ def test_start_after_and_owner(s3, filled, refused):
 
 def test_a_page_has_at_most_a_thousand(s3, new_bucket):
     bucket = new_bucket()
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: s3.put_object(Bucket=bucket, Key=f"{n:04}", Body=b""), range(1001)))
     told = s3.list_objects_v2(Bucket=bucket, MaxKeys=5000)

@@ -24,6 +24,9 @@ impl Policy {
             Fault::Effect => malformed("Invalid effect"),
             Fault::Syntax | Fault::Both => malformed("This policy contains a syntax error"),
         })?;
+        if document.statements.is_empty() {
+            return Err(malformed("Could not parse the policy: Statement is empty!"));
+        }
         for statement in &document.statements {
             check(statement, bucket)?;
         }
