@@ -322,7 +322,7 @@ impl Lambda {
             })
             .await?;
         Ok(m::AddLayerVersionPermissionResponse {
-            statement: Some(document(&statement, &arn).to_string()),
+            statement: Some(document(&statement, &arn)),
             revision_id: Some(row.policy.revision_id),
         })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use moln_kernel::{ApiError, Context};
 use moln_store::Batch;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::finding::{revision_id, unknown_qualifier};
@@ -13,54 +14,83 @@ use crate::{
     tables::{PolicyRow, Statement},
 };
 
-/// A statement as IAM's language has it.
-pub(crate) fn document(statement: &Statement, resource: &str) -> Value {
-    let principal = match statement.principal.as_str() {
-        "*" => json!("*"),
-        account if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) => {
-            let partition = resource.split(':').nth(1).unwrap_or("aws");
-            json!({"AWS": format!("arn:{partition}:iam::{account}:root")})
-        }
-        arn if arn.starts_with("arn:") => json!({"AWS": arn}),
-        service => json!({"Service": service}),
-    };
-    let mut equals = Map::new();
-    let mut add = |name: &str, value: &Option<String>| {
-        if let Some(value) = value {
-            equals.insert(name.to_owned(), json!(value));
-        }
-    };
-    add("AWS:SourceAccount", &statement.source_account);
-    add("lambda:EventSourceToken", &statement.event_source_token);
-    add("lambda:FunctionUrlAuthType", &statement.url_auth_type);
-    add("aws:PrincipalOrgID", &statement.organization);
-    let mut condition = Map::new();
-    if !equals.is_empty() {
-        condition.insert("StringEquals".to_owned(), Value::Object(equals));
-    }
-    if let Some(arn) = &statement.source_arn {
-        condition.insert("ArnLike".to_owned(), json!({"AWS:SourceArn": arn}));
-    }
-    if let Some(via) = statement.invoked_via_url {
-        condition.insert("Bool".to_owned(), json!({"lambda:InvokedViaFunctionUrl": via.to_string()}));
-    }
-    let mut document = Map::new();
-    document.insert("Sid".to_owned(), json!(statement.sid));
-    document.insert("Effect".to_owned(), json!("Allow"));
-    document.insert("Principal".to_owned(), principal);
-    document.insert("Action".to_owned(), json!(statement.action));
-    document.insert("Resource".to_owned(), json!(resource));
-    if !condition.is_empty() {
-        document.insert("Condition".to_owned(), Value::Object(condition));
-    }
-    Value::Object(document)
+/// A statement as IAM's language has it, its members in the order in which AWS writes them.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document<'a> {
+    sid: &'a str,
+    effect: &'static str,
+    principal: Value,
+    action: &'a str,
+    resource: &'a str,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    condition: Map<String, Value>,
 }
 
-/// A policy as IAM's language has it.
+/// A policy as IAM's language has it, ordered in the same way.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy<'a> {
+    version: &'static str,
+    id: &'static str,
+    statement: Vec<Document<'a>>,
+}
+
+impl<'a> Document<'a> {
+    fn new(statement: &'a Statement, resource: &'a str) -> Self {
+        let principal = match statement.principal.as_str() {
+            "*" => json!("*"),
+            account if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) => {
+                let partition = resource.split(':').nth(1).unwrap_or("aws");
+                json!({"AWS": format!("arn:{partition}:iam::{account}:root")})
+            }
+            arn if arn.starts_with("arn:") => json!({"AWS": arn}),
+            service => json!({"Service": service}),
+        };
+        let equals: Map<String, Value> = [
+            ("AWS:SourceAccount", &statement.source_account),
+            ("lambda:EventSourceToken", &statement.event_source_token),
+            ("lambda:FunctionUrlAuthType", &statement.url_auth_type),
+            ("aws:PrincipalOrgID", &statement.organization),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| value.as_ref().map(|value| (name.to_owned(), json!(value))))
+        .collect();
+        let mut condition = Map::new();
+        if !equals.is_empty() {
+            condition.insert("StringEquals".to_owned(), Value::Object(equals));
+        }
+        if let Some(arn) = &statement.source_arn {
+            condition.insert("ArnLike".to_owned(), json!({"AWS:SourceArn": arn}));
+        }
+        if let Some(via) = statement.invoked_via_url {
+            condition.insert("Bool".to_owned(), json!({"lambda:InvokedViaFunctionUrl": via.to_string()}));
+        }
+        Self {
+            sid: &statement.sid,
+            effect: "Allow",
+            principal,
+            action: &statement.action,
+            resource,
+            condition,
+        }
+    }
+}
+
+/// A statement's document.
+pub(crate) fn document(statement: &Statement, resource: &str) -> String {
+    written(&Document::new(statement, resource))
+}
+
+/// A policy's document.
 pub(crate) fn policy(row: &PolicyRow, resource: &str) -> String {
-    let statements: Vec<Value> =
-        row.statements.iter().map(|statement| document(statement, resource)).collect();
-    json!({"Version": "2012-10-17", "Id": "default", "Statement": statements}).to_string()
+    let statement = row.statements.iter().map(|statement| Document::new(statement, resource)).collect();
+    written(&Policy { version: "2012-10-17", id: "default", statement })
+}
+
+/// Texts under names: nothing of it can fail to be written.
+fn written(document: &impl Serialize) -> String {
+    serde_json::to_string(document).unwrap_or_default()
 }
 
 /// A principal is an account, an ARN, a service, or everyone.
@@ -135,7 +165,7 @@ impl Lambda {
             invoked_via_url: input.invoked_via_function_url,
         };
         let resource = if key.is_empty() { arn } else { format!("{arn}:{key}") };
-        let told = document(&statement, &resource).to_string();
+        let told = document(&statement, &resource);
         row.statements.push(statement);
         row.revision_id = revision_id();
         let size = policy(&row, &resource).len();
@@ -208,5 +238,39 @@ fn check_policy_revision(given: Option<&str>, latest: Option<&str>) -> Result<()
     match given {
         Some(given) if Some(given) != latest => Err(errors::stale("GetPolicy")),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_stand_in_the_order_of_aws() {
+        let statement = Statement {
+            sid: "logs".into(),
+            action: "lambda:InvokeFunction".into(),
+            principal: "logs.amazonaws.com".into(),
+            source_arn: Some("arn:aws:logs:us-east-1:000000000000:log-group:g:*".into()),
+            source_account: Some("000000000000".into()),
+            event_source_token: None,
+            organization: None,
+            url_auth_type: None,
+            invoked_via_url: None,
+        };
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+        let expected = format!(
+            r#"{{"Sid":"logs","Effect":"Allow","Principal":{{"Service":"logs.amazonaws.com"}},"Action":"lambda:InvokeFunction","Resource":"{arn}","Condition":{{"ArnLike":{{"AWS:SourceArn":"arn:aws:logs:us-east-1:000000000000:log-group:g:*"}},"StringEquals":{{"AWS:SourceAccount":"000000000000"}}}}}}"#
+        );
+        assert_eq!(document(&statement, arn), expected);
+        let everyone =
+            Statement { principal: "*".into(), source_arn: None, source_account: None, ..statement };
+        let row = PolicyRow { statements: vec![everyone], ..PolicyRow::default() };
+        assert_eq!(
+            policy(&row, arn),
+            format!(
+                r#"{{"Version":"2012-10-17","Id":"default","Statement":[{{"Sid":"logs","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"{arn}"}}]}}"#
+            )
+        );
     }
 }
