@@ -52,6 +52,7 @@ pub(crate) enum Condition {
     Success,
     RetriesExhausted,
     EventAgeExceeded,
+    ZeroReservedConcurrency,
 }
 
 impl Condition {
@@ -60,6 +61,7 @@ impl Condition {
             Self::Success => "Success",
             Self::RetriesExhausted => "RetriesExhausted",
             Self::EventAgeExceeded => "EventAgeExceeded",
+            Self::ZeroReservedConcurrency => "ZeroReservedConcurrency",
         }
     }
 }
@@ -99,7 +101,7 @@ pub(crate) fn decide(entry: &Entry, number: u64, profile: &Profile, came: &Came,
         }
         // Nothing runs as long as nothing may: such an event is not kept waiting for it.
         Came::Refused(error) if profile.off => Next::End {
-            condition: Condition::RetriesExhausted,
+            condition: Condition::ZeroReservedConcurrency,
             invokes: *invokes,
             why: Some((error.status, error.message.clone())),
         },
@@ -230,7 +232,7 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!((condition, why.unwrap().0), (Condition::RetriesExhausted, 429));
+        assert_eq!((condition, why.unwrap().0), (Condition::ZeroReservedConcurrency, 429));
     }
 
     #[test]

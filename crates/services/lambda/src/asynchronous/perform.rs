@@ -227,6 +227,8 @@ impl End {
             None => format!("{}:$LATEST", self.callee.arn()),
         };
         let (kind, _, words) = self.reason();
+        // AWS gives no reason where nothing may run: the condition is one.
+        let told = self.condition != Condition::ZeroReservedConcurrency;
         let record = Record {
             now: self.now,
             request_id: &entry.request_id,
@@ -235,7 +237,7 @@ impl End {
             invokes: self.invokes,
             request: &self.payload,
             answer: self.answer(),
-            why: Some((kind, &words)),
+            why: told.then_some((kind, &words)),
         };
         let short = matches!(Kind::of(to), Some(Kind::Topic | Kind::Bus));
         record.write(if short { SHORT_RECORD_BYTES } else { RECORD_BYTES })
