@@ -65,7 +65,9 @@ impl WriteLogs for Lines {
         if self.full.load(std::sync::atomic::Ordering::Relaxed) {
             return false;
         }
-        let texts = lines.iter().map(|line| String::from_utf8_lossy(&line.message).into_owned());
+        // Every message has its line end.
+        let texts = lines.iter().map(|line| line.message.strip_suffix(b"\n").unwrap());
+        let texts = texts.map(|text| String::from_utf8_lossy(text).into_owned());
         self.kept.lock().unwrap().extend(texts);
         true
     }

@@ -110,7 +110,7 @@ impl Log {
                 .unwrap_or_else(|| Value::String(String::from_utf8_lossy(text).into_owned()));
             state.publish(time, kind, &record);
         }
-        self.keep(&mut state, time, Bytes::copy_from_slice(text));
+        self.keep(&mut state, time, text);
     }
 
     /// What the platform has to say.
@@ -134,7 +134,7 @@ impl Log {
             state.publish(time, kind, &record);
         }
         if let Some(line) = line {
-            self.keep(&mut state, time, line.into());
+            self.keep(&mut state, time, line.as_bytes());
         }
     }
 
@@ -196,7 +196,7 @@ impl Log {
             if let Some((kind, record)) = event.record(self.facts.provisioned) {
                 state.publish(time, kind, &record);
             }
-            self.keep(&mut state, time, event.text().unwrap_or_default().into());
+            self.keep(&mut state, time, event.text().unwrap_or_default().as_bytes());
         }
         self.hand_on(&mut state);
     }
@@ -206,15 +206,16 @@ impl Log {
         self.hand_on(&mut self.lock());
     }
 
-    fn keep(&self, state: &mut State, time: Timestamp, message: Bytes) {
+    /// Every message has its line end, as AWS's have.
+    fn keep(&self, state: &mut State, time: Timestamp, text: &[u8]) {
+        let message: Bytes = [text, b"\n"].concat().into();
         if let Some(tail) = &mut state.tail {
             let last = message.len().saturating_sub(TAIL);
             tail.extend(message.get(last..).unwrap_or_default());
-            tail.push_back(b'\n');
             let over = tail.len().saturating_sub(TAIL);
             tail.drain(..over);
         }
-        state.pending_bytes += message.len();
+        state.pending_bytes += text.len();
         state.pending.push(LogLine { time, message });
         if state.pending.len() >= LINES || state.pending_bytes >= LOG_BUFFER {
             self.hand_on(state);

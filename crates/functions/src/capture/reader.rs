@@ -28,8 +28,6 @@ pub(super) struct Reader {
     held: Vec<u8>,
     /// What is missing of the frame's message; `None`: a head comes.
     frame: Option<Frame>,
-    /// The last cut was in the middle of a long line: a line end right after it is not an empty line.
-    split: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +38,7 @@ struct Frame {
 
 impl Reader {
     pub(super) fn new(form: Form) -> Self {
-        Self { form, held: Vec::new(), frame: None, split: false }
+        Self { form, held: Vec::new(), frame: None }
     }
 
     /// Takes what was read; gives every finished line to `line`, with the level when the frame says one.
@@ -62,7 +60,6 @@ impl Reader {
         if self.form == Form::Lines && !self.held.is_empty() {
             line(&self.held, None);
             self.held.clear();
-            self.split = true;
         }
     }
 
@@ -73,7 +70,8 @@ impl Reader {
             let (text, rest) = bytes.split_at(end);
             let text = if text.last() == Some(&b'\r') { text.get(..end - 1).unwrap_or(text) } else { text };
             if self.held.is_empty() {
-                if !(self.split && text.is_empty()) {
+                // Empty lines are none: AWS's logs have no such event.
+                if !text.is_empty() {
                     line(text, None);
                 }
             } else {
@@ -81,7 +79,6 @@ impl Reader {
                 line(&self.held, None);
                 self.held.clear();
             }
-            self.split = false;
             return rest.get(1..).unwrap_or_default();
         }
         if window.len() <= room {
@@ -92,7 +89,6 @@ impl Reader {
         self.held.extend_from_slice(text);
         line(&self.held, None);
         self.held.clear();
-        self.split = true;
         rest
     }
 
@@ -162,7 +158,7 @@ mod tests {
     #[test]
     fn text_is_cut_at_line_ends_wherever_the_pieces_end() {
         let text = b"one\r\n\ntwo\nthr";
-        assert_eq!(texts(Form::Lines, &[text]), ["one", "", "two", "thr"]);
+        assert_eq!(texts(Form::Lines, &[text]), ["one", "two", "thr"]);
         let bytes: Vec<&[u8]> = text.chunks(1).collect();
         assert_eq!(
             texts(Form::Lines, &bytes).concat(),

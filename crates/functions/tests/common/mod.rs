@@ -82,7 +82,9 @@ pub struct Lines(Mutex<Vec<(LogTarget, LogLine)>>);
 impl Lines {
     pub fn all(&self) -> Vec<String> {
         let lines = self.0.lock().unwrap();
-        lines.iter().map(|(_, line)| String::from_utf8_lossy(&line.message).into_owned()).collect()
+        // Every message has its line end.
+        let texts = lines.iter().map(|(_, line)| line.message.strip_suffix(b"\n").unwrap());
+        texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     }
 
     pub fn streams(&self) -> Vec<String> {

@@ -11,7 +11,7 @@ use crate::{AccountId, Region, Timestamp};
 pub struct LogLine {
     /// When it was written.
     pub time: Timestamp,
-    /// The message without its line end; not necessarily UTF-8 (what is not is replaced).
+    /// The message as readers get it; not necessarily UTF-8 (what is not is replaced).
     pub message: Bytes,
 }
 
