@@ -3,6 +3,8 @@
 //! A row is a version byte, then JSON: members come and go without a new form, as long as the new ones have defaults.
 
 mod alias;
+#[cfg(test)]
+mod fixtures;
 mod function;
 pub(crate) mod keys;
 mod layer;
