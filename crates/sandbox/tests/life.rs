@@ -102,6 +102,9 @@ async fn binds(bed: &Bed, tier: Tier) {
     waiting.line();
     let late = sandbox.bind(vec![Bind::read_only(layer.parent().unwrap(), "/opt")]).await;
     if tier >= Tier::B {
+        // What container images of functions begin with hands on to the runtime.
+        let (_, said, _) = run(&sandbox, "stat -c %a /lambda-entrypoint.sh; /lambda-entrypoint.sh f.g").await;
+        assert_eq!(said, "755\n");
         late.unwrap();
         assert_eq!(waiting.end().await.1, "a layer\n");
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::fd::{AsFd, OwnedFd},
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Component, Path, PathBuf},
 };
 
@@ -38,6 +38,8 @@ const PLACES: &[&str] = &[
     "home/sbx_user1051",
     "run",
 ];
+/// What container images of functions begin with, and functions look for: hands on to the runtime.
+const ENTRYPOINT: &str = "#!/bin/sh\nexport _HANDLER=\"${1:-$_HANDLER}\"\nexec /var/runtime/bootstrap\n";
 /// Covered: writing there would act on the machine where users are not mapped, reading tells of it.
 const COVERED_FILES: &[&str] = &["proc/kcore", "proc/sysrq-trigger", "proc/keys", "proc/timer_list"];
 /// The same, whole directories are read-only.
@@ -91,6 +93,7 @@ pub(super) fn build(inside: &Inside) -> Result<Machine, Failure> {
     for place in PLACES {
         directory(place)?;
     }
+    entrypoint().map_err(failed_io("/lambda-entrypoint.sh"))?;
     for bind in &inside.spec.binds {
         machine.bind_inside(bind)?;
     }
@@ -108,6 +111,11 @@ pub(crate) fn is_bound(path: &Path) -> bool {
 fn directory(path: impl AsRef<Path>) -> Result<(), Failure> {
     let path = path.as_ref();
     fs::create_dir_all(path).map_err(failed_io(format!("a directory /{}", path.display())))
+}
+
+fn entrypoint() -> io::Result<()> {
+    fs::write("lambda-entrypoint.sh", ENTRYPOINT)?;
+    fs::set_permissions("lambda-entrypoint.sh", fs::Permissions::from_mode(0o755))
 }
 
 fn tmpfs(place: impl rustix::path::Arg, options: &str, flags: Kernel) -> rustix::io::Result<()> {
