@@ -12,8 +12,10 @@ CARGO = cargo --locked
 MOLN = target/release/moln
 LOGS = target/test-logs
 PROTOCOL_TESTS = target/protocol-tests
+# Where tests keep the languages of functions: fetched once, before tests run side by side.
+CACHE = XDG_CACHE_HOME=$(abspath target/cache)
 
-.PHONY: help run build test check test-rust test-black-box test-node bench support models pins clean-data
+.PHONY: help run build runtimes test check test-rust test-black-box test-node bench support models pins clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -24,23 +26,27 @@ run: build .venv/ready ## build Moln, start it on http://127.0.0.1:4566 with its
 build: ## the release binary, target/release/moln
 	$(CARGO) build --release --bin moln --jobs $(CARGO_JOBS)
 
+# The pip of .venv fetches boto3 where the machine's Python has none of its own.
+runtimes: build .venv/ready ## the languages of functions, for the tests: target/cache
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(CACHE) $(MOLN) runtimes install --all
+
 test: ## everything CI checks; ends with the runners' summaries
 	@tools/test.sh
 
 check: .venv/ready ## formatting, clippy without a warning, licences and sources of dependencies
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --jobs $(CARGO_JOBS) -- -D warnings
-	.venv/bin/ruff check --quiet tests tools
-	.venv/bin/ruff format --quiet --check tests tools
+	.venv/bin/ruff check --quiet tests tools examples
+	.venv/bin/ruff format --quiet --check tests tools examples
 	.venv/bin/python tools/licences.py
 	if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; fi
 
-test-rust: $(PROTOCOL_TESTS)/ready ## unit and crate tests
-	MOLN_PROTOCOL_TESTS=$(abspath $(PROTOCOL_TESTS)/protocols) $(CARGO) test --workspace --jobs $(CARGO_JOBS)
+test-rust: $(PROTOCOL_TESTS)/ready runtimes ## unit and crate tests
+	$(CACHE) MOLN_PROTOCOL_TESTS=$(abspath $(PROTOCOL_TESTS)/protocols) $(CARGO) test --workspace --jobs $(CARGO_JOBS)
 
-test-black-box: build .venv/ready ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
-	cd tests && ../.venv/bin/pytest -n $(CARGO_JOBS) -m "not alone"
-	cd tests && ../.venv/bin/pytest -m alone
+test-black-box: build runtimes ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
+	cd tests && $(CACHE) ../.venv/bin/pytest -n $(CARGO_JOBS) -m "not alone"
+	cd tests && $(CACHE) ../.venv/bin/pytest -m alone
 
 test-node: build tests/node/node_modules/.ready ## the AWS SDKs for JavaScript against the release binary
 	cd tests/node && node --test --test-reporter=spec

@@ -9,10 +9,15 @@ listen=${MOLN_LISTEN:-127.0.0.1:4566}
 data=${MOLN_DATA:-data}
 binary=${MOLN_BIN:-target/release/moln}
 url=http://$listen
+# Functions in Python find boto3; where the machine's Python has no pip to fetch it with, that of .venv does.
+export PATH="$PWD/.venv/bin:$PATH"
+# In a process group of its own: of a Ctrl-C it gets one signal, from here, and not the terminal's besides, upon which
+# it would stop at once instead of cleanly.
+set -m
 "$binary" serve --data "$data" --listen "$listen" &
 moln=$!
+set +m
 export NO_PROXY=* no_proxy=*
-# Ctrl-C reaches Moln as well; either way it is waited for, so that it stops cleanly before this does.
 trap 'kill -TERM "$moln" 2>/dev/null || true; wait "$moln" || true; exit 0' INT TERM
 trap 'kill -TERM "$moln" 2>/dev/null || true' EXIT
 

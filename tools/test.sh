@@ -28,7 +28,7 @@ summary() {
     done
 }
 
-for name in check test-rust test-black-box test-node; do
+for name in check runtimes test-rust test-black-box test-node; do
     step "$name"
 done
 summary

@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from harness.server import ROOT, clean_env, free_port
+from harness.server import BINARY, ROOT, clean_env, free_port
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_example_runs_and_ctrl_c_stops_everything(tmp_path, stop):
     port = free_port()
-    env = clean_env(MOLN_LISTEN=f"127.0.0.1:{port}", MOLN_DATA=str(tmp_path / "data"))
+    env = clean_env(MOLN_LISTEN=f"127.0.0.1:{port}", MOLN_DATA=str(tmp_path / "data"), MOLN_BIN=str(BINARY))
     output = (tmp_path / "output").open("w+")
     run = subprocess.Popen(
         [ROOT / "tools" / "run.sh"], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
@@ -23,12 +23,15 @@ def test_the_example_runs_and_ctrl_c_stops_everything(tmp_path, stop):
         _wait_for(output, "Ctrl-C stops Moln", run)
         os.killpg(run.pid, stop)  # as a terminal does
         assert run.wait(15) == 0
+        _wait_until_gone(str(tmp_path))
         text = _text(output)
     finally:
-        _end_group(run)
+        _end(run, str(tmp_path))
     assert "Hello from your own cloud" in text
+    assert '{"said": ["Hello, Moln"]' in text, text
+    assert "Hello, message from a queue" in text and text.count("REPORT RequestId: ") == 2, text
     assert f"http://127.0.0.1:{port}" in text
-    assert not _processes_naming(str(tmp_path)), "nothing is left running"
+    assert "stopping at once" not in text, text
 
 
 def _text(output) -> str:
@@ -44,20 +47,32 @@ def _wait_for(output, words: str, run: subprocess.Popen) -> None:
         time.sleep(0.1)
 
 
-def _end_group(run: subprocess.Popen) -> None:
-    try:
-        os.killpg(run.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+def _wait_until_gone(text: str) -> None:
+    """Nothing is left running."""
+    deadline = time.monotonic() + 10
+    while left := _processes_naming(text):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
 
 
-def _processes_naming(text: str) -> list[str]:
+def _end(run: subprocess.Popen, text: str) -> None:
+    """Whatever happened, nothing outlives the test."""
+    run.kill()
+    run.wait()
+    for pid in _processes_naming(text):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def _processes_naming(text: str) -> list[int]:
     found = []
     for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            line = entry.read_bytes().decode(errors="replace")
         except OSError:
             continue
         if text in line:
-            found.append(line)
+            found.append(int(entry.parent.name))
     return found
