@@ -123,14 +123,14 @@ impl Gateway {
     pub(crate) fn times(&self, signed: Option<&Presented<'_>>) -> Now {
         let (clock, offset) = (self.clock.now(), millis(self.clock.offset()));
         let unmoved = Timestamp(clock.millis().saturating_sub(offset));
-        // Signatures tell seconds: one may be a second younger than it says.
-        // A legacy one tells only when it ends: it expires by the system's time and the clock's movements since the start.
+        // Signatures tell seconds: one made in the second of a movement counts as made before it.
+        // A legacy one tells only when it ends: it expires by the system's time alone.
         let presigned = match signed {
             Some(claims) if claims.form == Form::Legacy => Some(Timestamp(unmoved.millis())),
             _ => signed.and_then(|claims| claims.timestamp.as_deref()).and_then(parse_amz_date),
         };
         let expiry = presigned.map_or(clock, |at| {
-            Timestamp(unmoved.millis().saturating_add(self.shifts.since(at.millis().saturating_add(999), offset)))
+            Timestamp(unmoved.millis().saturating_add(self.shifts.since(at.millis(), offset)))
         });
         Now { clock, expiry, unmoved }
     }
