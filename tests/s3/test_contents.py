@@ -69,7 +69,7 @@ def test_tags(s3, bucket, refused):
 def test_an_object_under_retention_stays(s3, new_bucket, refused):
     bucket = new_bucket(ObjectLockEnabledForBucket=True)
     version = s3.put_object(Bucket=bucket, Key="k", Body=SMALL)["VersionId"]
-    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
     at = {"Bucket": bucket, "Key": "k", "VersionId": version}
     s3.put_object_retention(**at, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
     assert refused(s3.delete_object, **at) == (403, "AccessDenied")
