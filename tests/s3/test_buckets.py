@@ -18,9 +18,8 @@ def test_a_bucket_is_made_listed_and_removed(s3, new_bucket, refused):
 
 
 @pytest.mark.parametrize("bad", ["ab", "Upper-case", "under_score", "192.168.5.4", "a..b", "xn--bucket", "b-s3alias"])
-def test_names_follow_the_rules(moln, bad, refused):
-    client = moln.client("s3", s3={"addressing_style": "path"})
-    assert refused(client.create_bucket, Bucket=bad) == (400, "InvalidBucketName")
+def test_names_follow_the_rules(s3, bad, refused):
+    assert refused(s3.create_bucket, Bucket=bad) == (400, "InvalidBucketName")
 
 
 def test_names_are_unique_over_accounts_and_regions(moln, new_bucket, refused):

@@ -74,11 +74,12 @@ impl Buckets {
             true,
         )?;
         claims.length = body.size();
+        let encoding = without_framing(input.content_encoding.as_deref());
         let described = Description {
             headers: vec![
                 ("cache-control", input.cache_control.as_deref()),
                 ("content-disposition", input.content_disposition.as_deref()),
-                ("content-encoding", input.content_encoding.as_deref()),
+                ("content-encoding", encoding.as_deref()),
                 ("content-language", input.content_language.as_deref()),
                 ("content-type", input.content_type.as_deref()),
                 ("expires", input.expires.as_deref()),
@@ -240,4 +241,16 @@ pub(crate) fn needs_key(row: &ObjectRow, given: Option<&str>) -> Result<(), ApiE
         }
         (_, None) => Ok(()),
     }
+}
+
+/// A content encoding without `aws-chunked`, which is only how the bytes travel; `None` when nothing else is left.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
+pub(super) fn without_framing(encoding: Option<&str>) -> Option<String> {
+    let encoding = encoding?;
+    let left: Vec<&str> =
+        encoding.split(',').map(str::trim).filter(|one| !one.eq_ignore_ascii_case("aws-chunked")).collect();
+    if left.len() == encoding.split(',').count() {
+        return Some(encoding.to_owned());
+    }
+    (!left.is_empty()).then(|| left.join(","))
 }

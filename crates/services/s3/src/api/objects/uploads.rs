@@ -103,11 +103,12 @@ impl Buckets {
         let algorithm =
             algorithm.map(|text| Algorithm::parse(text).ok_or_else(claims::unsupported)).transpose()?;
         let kind = kind_of(algorithm, input.checksum_type.as_deref())?;
+        let encoding = super::puts::without_framing(input.content_encoding.as_deref());
         let described = Description {
             headers: vec![
                 ("cache-control", input.cache_control.as_deref()),
                 ("content-disposition", input.content_disposition.as_deref()),
-                ("content-encoding", input.content_encoding.as_deref()),
+                ("content-encoding", encoding.as_deref()),
                 ("content-language", input.content_language.as_deref()),
                 ("content-type", input.content_type.as_deref()),
                 ("expires", input.expires.as_deref()),
