@@ -231,7 +231,9 @@ impl Server {
 
     /// What an answer that is no success means.
     pub(crate) fn refused(&self, status: StatusCode, answer: &serde_json::Value) -> Failure {
-        let said = answer.get("message").and_then(serde_json::Value::as_str).unwrap_or("no reason given");
+        // Services write it in one way or the other.
+        let said = answer.get("message").or_else(|| answer.get("Message"));
+        let said = said.and_then(serde_json::Value::as_str).unwrap_or("no reason given");
         let failure = Failure::new(format!("{} refused ({status}): {said}", self.url()));
         if status == StatusCode::FORBIDDEN {
             return failure

@@ -10,29 +10,32 @@ use std::{
 
 use http::request;
 use moln_fabric::{Advance, DueSource, Outbox, Timers, Workers, advance::stored_offset, outbox::QueueTarget};
+use moln_functions::Functions;
 use moln_gateway::{
     Gateway, Settings,
     identity::Doorkeeper,
     route::{Registration, Router},
     sigv4::Verifier,
 };
-use moln_functions::Functions;
 use moln_iam::Iam;
-use moln_kernel::{AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture, ports::NoMetrics};
+use moln_kernel::{
+    AccountId, Endpoint, MovableClock, SharedClock, SystemClock, Timestamp, clock::BoxFuture,
+    ports::NoMetrics,
+};
 use moln_lambda::{Lambda, Ports, Urls};
 use moln_logs::LogGroups;
-use moln_sandbox::Launcher;
 use moln_s3::Buckets;
+use moln_sandbox::Launcher;
 use moln_sqs::Queues;
-use moln_sts::Sessions;
 use moln_store::{
     Blobs, FjallStore, Options, Store, StoreError,
     backup::{self, BackupError},
 };
+use moln_sts::Sessions;
 use moln_wire::site::Site;
 use tokio::sync::watch;
 
-use crate::{blobs, config::Config, keys::Keyring, control::Operator, failure::Failure, functions};
+use crate::{blobs, config::Config, control::Operator, failure::Failure, functions, keys::Keyring};
 
 /// How long background work may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -161,10 +164,8 @@ pub(crate) fn compose(
     lambda.start(&workers);
     logs.functions(lambda.clone());
     buckets.functions(lambda.clone());
-    let sites: Vec<Arc<dyn Site>> = vec![
-        Arc::new(Urls(Arc::clone(&lambda))),
-        Arc::new(moln_s3::Website(Arc::clone(&buckets))),
-    ];
+    let sites: Vec<Arc<dyn Site>> =
+        vec![Arc::new(Urls(Arc::clone(&lambda))), Arc::new(moln_s3::Website(Arc::clone(&buckets)))];
     let lambda = Registration::new(Arc::new(moln_lambda::model::Api(lambda)))
         .body_limit(moln_lambda::limits::REQUEST_BYTES)
         .claims(moln_lambda::location::is_link)
@@ -195,14 +196,17 @@ pub(crate) fn compose(
         workers: workers.clone(),
         stop: stop.clone(),
     };
-    let doorkeeper = Doorkeeper {
-        verifier: Verifier::new(keyring),
-        account: config.account,
-        region: config.region,
-    };
+    let doorkeeper =
+        Doorkeeper { verifier: Verifier::new(keyring), account: config.account, region: config.region };
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
-    let gateway = Gateway::new(Router::new(vec![sqs, lambda, logs_api, iam, sts, s3]).sites(sites), doorkeeper, movable, settings, Arc::new(operator));
+    let gateway = Gateway::new(
+        Router::new(vec![sqs, lambda, logs_api, iam, sts, s3]).sites(sites),
+        doorkeeper,
+        movable,
+        settings,
+        Arc::new(operator),
+    );
     Ok(Moln { gateway: Arc::new(gateway), store, workers, queues, logs, functions, launcher })
 }
 

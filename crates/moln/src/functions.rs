@@ -24,7 +24,8 @@ impl ZipSource for Zips {
         let mut bytes = [0; 32];
         for (at, byte) in bytes.iter_mut().enumerate() {
             let digits = sha256.get(2 * at..2 * at + 2).unwrap_or_default();
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+            *byte =
+                u8::from_str_radix(digits, 16).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         }
         match self.0.file(bytes) {
             Ok(file) => Ok(Box::new(file)),

@@ -41,7 +41,9 @@ pub(crate) fn attach(process: LauncherProcess) -> Result<Launcher, Failure> {
 fn failure(why: &Error) -> Failure {
     let failure = Failure::new(format!("functions cannot be run: {why}."));
     match why {
-        Error::InUse(_) => failure.next("Another moln uses this data directory. Stop that one, or take another --data DIR."),
+        Error::InUse(_) => {
+            failure.next("Another moln uses this data directory. Stop that one, or take another --data DIR.")
+        }
         Error::Unsupported(_) => failure.next(NAMESPACES),
         _ => failure.next("`moln doctor` looks closer."),
     }

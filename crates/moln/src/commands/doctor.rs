@@ -205,11 +205,14 @@ fn sandboxes(tell: &mut impl FnMut(&str, Finding)) {
         Tier::C => "tier C: functions run as confined processes that see the machine's files",
         Tier::D => "tier D: functions run as plain processes",
     };
-    tell("sandbox", if report.tier >= Tier::B {
-        Fine(what.into())
-    } else {
-        Warn(what.into(), "Run only code you trust, or see below.")
-    });
+    tell(
+        "sandbox",
+        if report.tier >= Tier::B {
+            Fine(what.into())
+        } else {
+            Warn(what.into(), "Run only code you trust, or see below.")
+        },
+    );
     for step in report.steps.iter().filter(|step| !step.holds) {
         tell(&format!("sandbox, {}", step.name), Warn(step.how.clone(), sandbox::hint(step)));
     }

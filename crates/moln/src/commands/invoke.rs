@@ -28,7 +28,9 @@ pub(super) async fn run(options: &Invoke) -> Result<ExitCode, Failure> {
         eprint!("{}", String::from_utf8_lossy(&tail));
     }
     if !answer.status.is_success() {
-        return Err(server.refused(answer.status, &serde_json::from_slice(&answer.payload).unwrap_or_default()));
+        return Err(
+            server.refused(answer.status, &serde_json::from_slice(&answer.payload).unwrap_or_default())
+        );
     }
     say(&String::from_utf8_lossy(&answer.payload));
     Ok(if answer.failed { ExitCode::from(FUNCTION_FAILED) } else { ExitCode::SUCCESS })
