@@ -97,3 +97,10 @@ def test_an_old_revision_id_changes_nothing(functions, make):
         functions.update_function_configuration(FunctionName=function, Description="second", RevisionId="0" * 8)
     assert refused.value.response["Error"]["Code"] == "PreconditionFailedException"
     assert functions.get_function_configuration(FunctionName=function)["Description"] == "first"
+
+
+def test_no_function_has_code_signing_and_asking_is_no_error(functions, make):
+    answer = functions.get_function_code_signing_config(FunctionName=make())
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["CodeSigningConfigArn"]) == (200, "")
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.get_function_code_signing_config(FunctionName="nobody")
