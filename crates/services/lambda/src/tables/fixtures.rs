@@ -7,10 +7,6 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::*;
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 /// These bytes are this row, today and later; and this row is written in these bytes.
 fn stays<T: Serialize + DeserializeOwned + PartialEq + Debug>(json: &str, row: &T) {
     let bytes = [b"\x01", json.as_bytes()].concat();
@@ -77,20 +73,20 @@ fn version_1_of_versions_stays_readable() {
                     origin: CodeOrigin::Directory("/srv/layer".into()),
                 },
             }],
-            dead_letter: text("arn:q"),
+            dead_letter: Some("arn:q".into()),
             tracing: true,
-            kms_key: text("arn:k"),
+            kms_key: Some("arn:k".into()),
             logging: LoggingRow {
                 json: true,
-                application_level: text("INFO"),
-                system_level: text("WARN"),
+                application_level: Some("INFO".into()),
+                system_level: Some("WARN".into()),
                 group: "/aws/lambda/f".into(),
             },
             vpc: Some(VpcRow { subnets: vec!["s".into()], security_groups: vec!["g".into()], ipv6: true }),
             file_systems: vec![FileSystem { arn: "arn:e".into(), path: "/mnt/a".into() }],
             snap_start: true,
             update_runtime_on: UpdateRuntimeOn::Manual,
-            runtime_version: text("arn:v"),
+            runtime_version: Some("arn:v".into()),
             state: State::Active,
             state_reason: Some(("Idle".into(), "words".into())),
             last_update: LastUpdate::Failed,
@@ -106,7 +102,7 @@ fn version_1_of_aliases_and_layers_stays_readable() {
         r#"{"version":"1","description":"d","weights":{"2":0.25},"revision_id":"r"}"#,
         &AliasRow {
             version: "1".into(),
-            description: text("d"),
+            description: Some("d".into()),
             weights: BTreeMap::from([("2".into(), 0.25)]),
             revision_id: "r".into(),
         },
@@ -120,14 +116,14 @@ fn version_1_of_aliases_and_layers_stays_readable() {
             description: "d".into(),
             runtimes: Some(vec!["python3.12".into()]),
             architectures: Some(vec!["arm64".into()]),
-            license: text("MIT"),
+            license: Some("MIT".into()),
             policy: PolicyRow {
                 revision_id: "r".into(),
                 statements: vec![Statement {
                     sid: "s".into(),
                     action: "lambda:GetLayerVersion".into(),
                     principal: "*".into(),
-                    organization: text("o-1"),
+                    organization: Some("o-1".into()),
                     ..Statement::default()
                 }],
             },
@@ -153,11 +149,11 @@ fn version_1_of_settings_stays_readable() {
                 sid: "s".into(),
                 action: "lambda:InvokeFunctionUrl".into(),
                 principal: "s3.amazonaws.com".into(),
-                source_arn: text("arn:b"),
-                source_account: text("000000000000"),
-                event_source_token: text("t"),
+                source_arn: Some("arn:b".into()),
+                source_account: Some("000000000000".into()),
+                event_source_token: Some("t".into()),
                 organization: None,
-                url_auth_type: text("NONE"),
+                url_auth_type: Some("NONE".into()),
                 invoked_via_url: Some(true),
             }],
         },
@@ -168,8 +164,8 @@ fn version_1_of_settings_stays_readable() {
             modified: 5,
             retries: Some(0),
             max_age_s: Some(60),
-            on_success: text("arn:a"),
-            on_failure: text("arn:b"),
+            on_success: Some("arn:a".into()),
+            on_failure: Some("arn:b".into()),
         },
     );
     stays(
