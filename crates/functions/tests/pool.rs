@@ -237,6 +237,16 @@ async fn stopping_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn stopping_does_not_wait_for_what_is_idle() {
+    let bed = Bed::new();
+    let revision = Arc::new(bed.script(OWN));
+    bed.value(&revision, json!(0)).await;
+    let stop = bed.functions.stop(Duration::from_mins(1));
+    assert!(tokio::time::timeout(Duration::from_secs(4), stop).await.is_ok(), "the whole grace passed");
+    assert_eq!(bed.functions.environments(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_goes_away_stops_nothing() {
     let bed = Bed::new();
     let revision = Arc::new(bed.script(
