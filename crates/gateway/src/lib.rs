@@ -23,8 +23,10 @@ mod meaning;
 pub mod metrics;
 pub mod route;
 pub mod server;
+mod settings;
 mod shifts;
 pub mod sigv4;
 mod visit;
 
-pub use gateway::{Gateway, Settings};
+pub use gateway::Gateway;
+pub use settings::Settings;

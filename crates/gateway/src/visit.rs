@@ -14,10 +14,11 @@ use moln_wire::{
 use crate::{
     Gateway,
     body::{Body, collect},
-    gateway::{Peer, unreadable},
+    gateway::unreadable,
     identity::endpoint,
     incoming::{Expected, Telling, stream},
     meaning::{lineage, trace},
+    settings::Peer,
     sigv4::{Failure, Presented},
 };
 

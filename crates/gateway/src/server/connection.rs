@@ -23,7 +23,7 @@ use super::{
     stream::Watched,
     tls::Tls,
 };
-use crate::{Gateway, gateway::Peer};
+use crate::{Gateway, settings::Peer};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -19,7 +19,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{Gateway, gateway::Peer, identity::Access};
+use crate::{Gateway, identity::Access, settings::Peer};
 use roster::Roster;
 pub use tls::{Tls, TlsError};
 
