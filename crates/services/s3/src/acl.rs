@@ -122,6 +122,7 @@ fn resolve(
     if let Some(canned) = wish.canned {
         let mut policy = private(account);
         let grants = policy.grants.get_or_insert_default();
+        #[allow(clippy::match_same_arms)] // one entry for each list
         match canned {
             "private" => {}
             "public-read" => grants.push(grant(group(ALL_USERS), "READ")),

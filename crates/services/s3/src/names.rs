@@ -28,9 +28,8 @@ fn is_valid(name: &str) -> bool {
 /// Whether a text has the form of a region's name: `eu-central-1`.
 pub(crate) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    let number = |part: &&&str| part.bytes().all(|b| b.is_ascii_digit());
     parts.len() >= 3
-        && parts.last().filter(number).is_some()
+        && parts.last().is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()))
         && parts.first().is_some_and(|first| (2..=4).contains(&first.len()))
 }
 

@@ -3,6 +3,7 @@
 use std::{future::Future, pin::Pin, task::Poll};
 
 /// Runs all at once; gives their results in the order they were given.
+#[allow(clippy::type_complexity)] // a future, then its output
 pub(crate) async fn in_order<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<(Option<Pin<Box<F>>>, Option<F::Output>)> =
         futures.into_iter().map(|future| (Some(Box::pin(future)), None)).collect();

@@ -1,6 +1,6 @@
 //! Buckets themselves: create, look, list, delete, location, versions.
 
-use moln_kernel::{AccountId, ApiError, Context, Region};
+use moln_kernel::{ApiError, Context, Region};
 use moln_store::{Batch, CommitError, KeyRange, Scan};
 
 use crate::{
@@ -350,9 +350,4 @@ fn region(ctx: &Context, constraint: Option<&str>) -> Result<String, ApiError> {
             None => Err(errors::invalid_location_constraint(name)),
         },
     }
-}
-
-/// The account of a bucket.
-pub(crate) fn account(row: &BucketRow) -> AccountId {
-    AccountId::new(row.account.as_str())
 }

@@ -158,7 +158,7 @@ impl LifeCycles {
         {
             let change = |_: &Bucket, now: &mut ObjectRow| {
                 if now.stamp == row.stamp {
-                    now.storage_class = class.to_owned();
+                    class.clone_into(&mut now.storage_class);
                 }
                 Ok(())
             };

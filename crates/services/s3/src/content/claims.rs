@@ -100,7 +100,7 @@ pub(crate) fn wrong_checksum(algorithm: Algorithm) -> ApiError {
 pub(crate) fn wrong_md5(expected: [u8; 16], calculated: [u8; 16]) -> ApiError {
     let error =
         errors::other(400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
-    let hex: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = super::hex(&expected);
     let error = errors::with(error, "ExpectedDigest", hex);
     errors::with(error, "CalculatedDigest", STANDARD.encode(calculated))
 }

@@ -86,15 +86,13 @@ pub(crate) async fn receive(blobs: &Blobs, mut source: Source, plan: Plan) -> Re
     let mut work = Work { size: 0, md5: Md5::new(), hasher: Hasher::new(algorithm), own, algorithm, cipher };
     let mut start = BytesMut::new();
     while start.len() <= limits::SMALL {
-        match source.next().await {
-            Some(piece) => start.extend_from_slice(&piece?),
-            None => {
-                check_size(start.len() as u64, most)?;
-                let put = work.take(start);
-                let received = work.finish(Put::Small(put.freeze()));
-                return proven(received, &source, &claims);
-            }
-        }
+        let Some(piece) = source.next().await else {
+            check_size(start.len() as u64, most)?;
+            let put = work.take(start);
+            let received = work.finish(Put::Small(put.freeze()));
+            return proven(received, &source, &claims);
+        };
+        start.extend_from_slice(&piece?);
     }
     let (feed, pieces) = mpsc::channel(IN_FLIGHT);
     let blobs = blobs.clone();

@@ -55,7 +55,7 @@ impl Site for Website {
         1 << 20
     }
 
-    fn answer<'a>(&'a self, mut ctx: Context, _: Visitor, head: Parts, body: ByteStream) -> SiteAnswer<'a> {
+    fn answer(&self, mut ctx: Context, _: Visitor, head: Parts, body: ByteStream) -> SiteAnswer<'_> {
         drop(body);
         ctx.principal = Principal::Anonymous;
         ctx.caller = None;
@@ -200,7 +200,7 @@ fn html(ctx: &Context, error: &ApiError) -> Response<ByteStream> {
     let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
     let mut items = format!("<li>Code: {}</li>\n<li>Message: {}</li>\n", error.code, escaped(&error.message));
     for (name, value) in &error.members {
-        items.push_str(&format!("<li>{name}: {}</li>\n", escaped(value)));
+        items.extend(["<li>", *name, ": ", &escaped(value), "</li>\n"]);
     }
     let id = ctx.request_id.as_str();
     let page = format!(

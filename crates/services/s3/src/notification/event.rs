@@ -3,6 +3,7 @@
 
 /// A type of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // nothing is restored so far
 pub(crate) enum Event {
     CreatedPut,
     CreatedPost,
@@ -10,9 +11,6 @@ pub(crate) enum Event {
     CreatedMultipart,
     RemovedDelete,
     RemovedMarker,
-    RestorePost,
-    RestoreCompleted,
-    RestoreDelete,
     AclPut,
     TaggingPut,
     TaggingDelete,
@@ -70,9 +68,6 @@ impl Event {
             Self::CreatedMultipart => "ObjectCreated:CompleteMultipartUpload",
             Self::RemovedDelete => "ObjectRemoved:Delete",
             Self::RemovedMarker => "ObjectRemoved:DeleteMarkerCreated",
-            Self::RestorePost => "ObjectRestore:Post",
-            Self::RestoreCompleted => "ObjectRestore:Completed",
-            Self::RestoreDelete => "ObjectRestore:Delete",
             Self::AclPut => "ObjectAcl:Put",
             Self::TaggingPut => "ObjectTagging:Put",
             Self::TaggingDelete => "ObjectTagging:Delete",
@@ -134,9 +129,6 @@ impl Event {
             Self::ExpirationDelete | Self::ExpirationMarker => {
                 ("Object Deleted", Some(("reason", "Lifecycle Expiration")))
             }
-            Self::RestorePost => ("Object Restore Initiated", None),
-            Self::RestoreCompleted => ("Object Restore Completed", None),
-            Self::RestoreDelete => ("Object Restore Expired", None),
             Self::AclPut => ("Object ACL Updated", None),
             Self::TaggingPut => ("Object Tags Added", None),
             Self::TaggingDelete => ("Object Tags Deleted", None),

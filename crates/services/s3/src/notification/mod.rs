@@ -6,7 +6,7 @@ mod event;
 mod record;
 
 pub(crate) use event::Event;
-pub(crate) use record::{Happening, ObjectFacts, Restored};
+pub(crate) use record::{Happening, ObjectFacts};
 
 use std::sync::Arc;
 
@@ -73,9 +73,8 @@ pub(crate) fn tell(
             deliver(kinds::FUNCTION, &one.lambda_function_arn, payload, false)?;
         }
     }
-    if set.event_bridge_configuration.is_some()
-        && let Some(payload) = record::bus_event(ctx, bucket, happening)
-    {
+    if set.event_bridge_configuration.is_some() {
+        let payload = record::bus_event(ctx, bucket, happening);
         let bus = format!("arn:aws:events:{}:{}:event-bus/default", bucket.row.region, bucket.row.account);
         deliver(kinds::BUS, &bus, payload, false)?;
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use moln_kernel::{Context, Principal, Timestamp};
 use moln_wire::{schema::TimestampFormat, server::host_id, time};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::Event;
 use crate::bucket::Bucket;
@@ -25,6 +25,7 @@ pub(crate) struct ObjectFacts<'a> {
 
 /// What a record tells of a restore that was completed.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code)] // nothing is restored so far
 pub(crate) struct Restored<'a> {
     pub(crate) expires: Timestamp,
     pub(crate) storage_class: &'a str,
@@ -36,8 +37,7 @@ pub(crate) struct Happening<'a> {
     pub(crate) event: Event,
     pub(crate) when: Timestamp,
     pub(crate) object: ObjectFacts<'a>,
-    pub(crate) restored: Option<Restored<'a>>,
-    /// The storage class it had (restores, transitions).
+    /// The storage class it moved to (transitions).
     pub(crate) storage_class: Option<&'a str>,
 }
 
@@ -111,7 +111,7 @@ pub(super) fn records(ctx: &Context, bucket: &Bucket, what: &Happening<'_>, conf
     if what.event.is_sequenced() {
         object.insert("sequencer".into(), sequencer(what.object.sequence).into());
     }
-    let mut record = json!({
+    let record = json!({
         "eventVersion": what.event.version(),
         "eventSource": "aws:s3",
         "awsRegion": bucket.row.region,
@@ -134,18 +134,12 @@ pub(super) fn records(ctx: &Context, bucket: &Bucket, what: &Happening<'_>, conf
             "object": object,
         },
     });
-    if let (Some(restored), Value::Object(members)) = (what.restored, &mut record) {
-        let data = json!({ "restoreEventData": {
-            "lifecycleRestorationExpiryTime": iso(restored.expires),
-            "lifecycleRestoreStorageClass": restored.storage_class,
-        }});
-        members.insert("glacierEventData".into(), data);
-    }
     json!({ "Records": [record] }).to_string()
 }
 
-/// The event for a bus: source, type, detail and resources. `None` for what a bus is not told.
-pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) -> Option<String> {
+/// The event for a bus: source, type, detail and resources.
+#[allow(clippy::unnecessary_wraps)] // for its caller, who has none at times
+pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) -> String {
     let (kind, reason) = what.event.on_bus();
     let mut object = Map::new();
     object.insert("key".into(), what.object.key.into());
@@ -158,8 +152,7 @@ pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) ->
     if let Some(version) = what.object.version_id {
         object.insert("version-id".into(), version.into());
     }
-    let restores = matches!(what.event, Event::RestorePost | Event::RestoreCompleted | Event::RestoreDelete);
-    if what.event.is_sequenced() && !restores {
+    if what.event.is_sequenced() {
         object.insert("sequencer".into(), sequencer(what.object.sequence).into());
     }
     let mut detail = Map::new();
@@ -191,9 +184,6 @@ pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) ->
         };
         detail.insert(member.into(), class.into());
     }
-    if let Some(restored) = what.restored {
-        detail.insert("restore-expiry-time".into(), iso(restored.expires).into());
-    }
     let event = json!({
         "source": "aws.s3",
         "detail-type": kind,
@@ -203,7 +193,7 @@ pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) ->
         "region": bucket.row.region,
         "time": iso(what.when),
     });
-    Some(event.to_string())
+    event.to_string()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::{errors, tables::object::ObjectRow};
 
 /// The conditions of a read, or of the source of a copy.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_field_names)] // the headers are named so
 pub(crate) struct Conditions<'a> {
     pub(crate) if_match: Option<&'a str>,
     pub(crate) if_none_match: Option<&'a str>,

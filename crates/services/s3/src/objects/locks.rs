@@ -31,22 +31,4 @@ impl KeyLocks {
             None => None,
         }
     }
-
-    /// The same for many keys, in an order that cannot deadlock.
-    pub(crate) async fn lock_all<'k>(
-        &self,
-        bucket: u64,
-        keys: impl IntoIterator<Item = &'k str>,
-    ) -> Vec<MutexGuard<'_, ()>> {
-        let mut stripes: Vec<usize> = keys.into_iter().map(|key| self.stripe(bucket, key)).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        let mut guards = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            if let Some(stripe) = self.stripes.get(stripe) {
-                guards.push(stripe.lock().await);
-            }
-        }
-        guards
-    }
 }

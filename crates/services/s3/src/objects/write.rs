@@ -94,6 +94,7 @@ pub(crate) struct Deleted {
 }
 
 /// A key as it stands while its lock is held, and what a batch makes of it.
+#[allow(clippy::struct_field_names)] // a key has a key
 struct Key<'a> {
     snapshot: &'a dyn Snapshot,
     bucket: &'a Bucket,
@@ -163,6 +164,8 @@ impl Key<'_> {
 impl Buckets {
     /// Puts a version on top of a key. `row` has all but stamp, data number and content, which are given here (a row
     /// whose content is parts keeps its data number). `also` adds to the batch.
+    #[allow(clippy::too_many_arguments)] // what a version is, each of its own kind
+    #[expect(clippy::too_many_arguments, reason = "what, where, on what conditions and what goes with it")]
     pub(crate) async fn place(
         &self,
         ctx: &Context,
@@ -206,7 +209,7 @@ impl Buckets {
                 version_id: version_id.as_deref().filter(|_| !row.null),
                 sequence: row.stamp,
             };
-            let what = Happening { event, when: ctx.now, object, restored: None, storage_class: None };
+            let what = Happening { event, when: ctx.now, object, storage_class: None };
             tell(&mut batch, ctx, &bucket, &what)?;
             match self.store.commit(batch).await {
                 // S3 tells no id for a null version that is written.
@@ -244,7 +247,7 @@ impl Buckets {
                 sequence: stamp,
                 ..ObjectFacts::default()
             };
-            let what = Happening { event, when: ctx.now, object, restored: None, storage_class: None };
+            let what = Happening { event, when: ctx.now, object, storage_class: None };
             tell(&mut batch, ctx, &bucket, &what)?;
             match self.store.commit(batch).await {
                 Ok(_) => return Ok(deleted),
@@ -355,13 +358,8 @@ impl Buckets {
                     version_id: version_id.as_deref().filter(|_| !row.null),
                     sequence: self.store.stamp(),
                 };
-                let what = Happening {
-                    event,
-                    when: ctx.now,
-                    object,
-                    restored: None,
-                    storage_class: Some(&row.storage_class),
-                };
+                let what =
+                    Happening { event, when: ctx.now, object, storage_class: Some(&row.storage_class) };
                 tell(&mut batch, ctx, &bucket, &what)?;
             }
             match self.store.commit(batch).await {
@@ -374,6 +372,8 @@ impl Buckets {
     }
 
     /// The version a request is about: an object, not a marker. `method` is the request's.
+    #[allow(clippy::unused_self)] // a step of every operation, like the ones beside it
+    #[expect(clippy::unused_self, reason = "a question to the buckets, as its neighbours are")]
     pub(crate) fn version_of(
         &self,
         snapshot: &dyn Snapshot,

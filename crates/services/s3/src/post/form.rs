@@ -21,6 +21,7 @@ pub(crate) struct Form {
     /// The name of the file on the browser's disk.
     pub(crate) file_name: Option<String>,
     /// The type the browser gave the file.
+    #[allow(dead_code)] // a form says the type of its object in a field
     pub(crate) file_type: Option<String>,
     /// The file's content.
     pub(crate) file: File,

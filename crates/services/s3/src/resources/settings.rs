@@ -48,6 +48,7 @@ pub(super) const SETTINGS: &[&str] = &[
 ];
 
 /// Sets a property of a bucket, or takes it back to what a bucket without it has.
+#[allow(clippy::too_many_lines)] // one entry for each property
 pub(super) async fn set(
     buckets: &Buckets,
     ctx: &Context,

@@ -48,8 +48,11 @@ fn check_rule(rule: &RoutingRule) -> Result<(), ApiError> {
         ));
     }
     check_protocol(to.protocol.as_deref())?;
-    if let Some(condition) = &rule.condition {
-        if condition.key_prefix_equals.is_none() && condition.http_error_code_returned_equals.is_none() {
+    if let Some(condition) = &rule.condition
+        && condition.key_prefix_equals.is_none()
+        && condition.http_error_code_returned_equals.is_none()
+    {
+        {
             return Err(errors::invalid_request(
                 "Condition cannot be empty. To redirect all requests without a condition, the condition element \
                  shouldn't be present.",

@@ -1,6 +1,5 @@
 //! Buckets. Names are unique over all accounts and regions.
 
-use moln_kernel::Timestamp;
 use moln_store::table::{Row, Table};
 use serde::{Deserialize, Serialize};
 
@@ -36,13 +35,6 @@ pub(crate) struct BucketRow {
     pub(crate) versioning: Versioning,
     /// Whether its objects can be locked; never taken back.
     pub(crate) object_lock: bool,
-}
-
-impl BucketRow {
-    /// Since when.
-    pub(crate) fn created(&self) -> Timestamp {
-        Timestamp(self.created)
-    }
 }
 
 impl Row for BucketRow {

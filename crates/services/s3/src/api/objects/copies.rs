@@ -321,12 +321,12 @@ fn directive(text: Option<&str>, header: &'static str) -> Result<bool, ApiError>
     }
 }
 
-fn description<'a>(
-    input: &'a CopyObjectRequest,
+fn description(
+    input: &CopyObjectRequest,
     metadata: Option<std::collections::BTreeMap<String, String>>,
     replace: bool,
     retag: bool,
-) -> Description<'a> {
+) -> Description<'_> {
     Description {
         headers: if replace {
             vec![

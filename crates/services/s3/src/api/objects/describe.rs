@@ -346,7 +346,7 @@ mod tests {
         for bad in ["a=1&a=2", "a=%zz", "a=%ff"] {
             assert_eq!(parse_tagging(bad).unwrap_err().code, "InvalidArgument", "{bad}");
         }
-        let many: String = (0..11).map(|n| format!("k{n}=v&")).collect();
+        let many: String = (0..11).flat_map(|n| [format!("k{n}"), "=v&".into()]).collect();
         assert_eq!(parse_tagging(&many).unwrap_err().code, "BadRequest");
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn encoded(text: &str) -> String {
         match byte {
             b' ' => out.push('+'),
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => {
-                out.push(char::from(byte))
+                out.push(char::from(byte));
             }
             _ => {
                 // Writing to a string does not fail.

@@ -58,6 +58,9 @@ fn page_of(max: Option<i32>, marker: Option<i32>, name: &'static str) -> Result<
     Ok((i32::try_from(most).unwrap_or(1000), most, behind))
 }
 
+/// What can be asked of an object.
+const ATTRIBUTES: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
+
 impl Buckets {
     pub(crate) fn parts(&self, ctx: &Context, input: ListPartsRequest) -> Result<ListPartsOutput, ApiError> {
         let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
@@ -236,8 +239,7 @@ impl Buckets {
             .map(str::trim)
             .filter(|name| !name.is_empty())
             .collect();
-        const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
-        if names.is_empty() || names.iter().any(|name| !KNOWN.contains(name)) {
+        if names.is_empty() || names.iter().any(|name| !ATTRIBUTES.contains(name)) {
             return Err(errors::invalid_argument(
                 "Invalid attribute name specified.",
                 "x-amz-object-attributes",

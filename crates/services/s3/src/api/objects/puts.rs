@@ -195,13 +195,12 @@ pub(crate) struct Storing<'a> {
 
 /// The tag of a version that came whole: the MD5 of its bytes, except where the bytes are hidden from S3.
 pub(crate) fn etag(encryption: &EncryptionRow, md5: &[u8; 16]) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     match encryption {
         EncryptionRow::Customer { nonce, .. } => {
             use md5::{Digest, Md5};
-            hex(&Md5::new().chain_update(nonce).chain_update(md5).finalize())
+            crate::content::hex(&Md5::new().chain_update(nonce).chain_update(md5).finalize())
         }
-        EncryptionRow::Aes256 | EncryptionRow::Kms { .. } => hex(md5),
+        EncryptionRow::Aes256 | EncryptionRow::Kms { .. } => crate::content::hex(md5),
     }
 }
 

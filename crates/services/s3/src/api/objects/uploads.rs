@@ -76,6 +76,7 @@ impl Upload {
 
 impl Buckets {
     /// The upload of an id, when it is of this key and under way.
+    #[allow(clippy::unused_self)] // a step of every operation, like the ones beside it
     pub(crate) fn upload(
         &self,
         snapshot: &dyn Snapshot,
@@ -230,6 +231,7 @@ impl Buckets {
     }
 
     /// Takes a part in, instead of an earlier one of its number.
+    #[allow(clippy::too_many_arguments)] // what a part is, each of its own kind
     pub(crate) async fn take_part(
         &self,
         bucket: &Bucket,
@@ -626,7 +628,7 @@ fn etag_of_parts(parts: &[(u32, &PartRow)]) -> String {
             .collect();
         digest.update(bytes);
     }
-    let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::content::hex(&digest.finalize());
     format!("{hex}-{}", parts.len())
 }
 
