@@ -134,7 +134,7 @@ impl AssumeRole for Roles {
         service: &'a str,
         _: Duration,
     ) -> BoxFuture<'a, Result<RoleSession, ApiError>> {
-        assert_eq!((session, service), ("f", "lambda.amazonaws.com"));
+        assert_eq!((session, service), ("f@lambda_function", "lambda.amazonaws.com"));
         let number = self.given.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             if let Some(code) = self.refuse {
