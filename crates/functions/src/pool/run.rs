@@ -8,7 +8,7 @@ use std::{
 use moln_kernel::{ids::hex_id, ports::LogTarget};
 use tokio::sync::oneshot;
 
-use super::{Claim, Pool, Resident, Seat, seats::Permit};
+use super::{Claim, Pool, Resident, Seat, carried::Carried, seats::Permit};
 use crate::{
     Family, Finished, Invocation, Revision, Unavailable,
     capture::{Log, LogFacts, Phase, Platform},
@@ -25,16 +25,19 @@ impl Pool {
         invocation: Invocation,
         stream: Option<Stream>,
     ) -> Result<Finished, Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        let (pool, revision) = (Arc::clone(self), Arc::clone(revision));
-        let running = tokio::spawn(async move { pool.drive(revision, invocation, stream, reply).await });
-        match answer.await {
-            Ok(finished) => Ok(finished),
-            // It ended without an answer: it says why.
-            Err(_) => match running.await {
-                Ok(Err(unavailable)) => Err(unavailable),
-                _ => Err(Unavailable::Stopping),
+        let (reply, mut answer) = oneshot::channel();
+        let driven = Arc::clone(self).drive(Arc::clone(revision), invocation, stream, reply);
+        let mut driven = Carried::new(driven);
+        tokio::select! {
+            biased;
+            ended = &mut driven => match (answer.try_recv(), ended) {
+                (Ok(finished), _) => Ok(finished),
+                // It ended without an answer: it says why.
+                (Err(_), Err(unavailable)) => Err(unavailable),
+                (Err(_), Ok(())) => Err(Unavailable::Stopping),
             },
+            // Extensions work on, without the caller.
+            Ok(finished) = &mut answer => Ok(finished),
         }
     }
 
