@@ -12,7 +12,7 @@ mod variables;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -52,6 +52,8 @@ pub(crate) struct Environment {
     turns: AtomicU64,
     /// Told when an invocation has ended.
     resting: Arc<Notify>,
+    /// Somebody looks already whether it stays idle, and need not be told.
+    watched: AtomicBool,
     /// Most memory that was seen, bytes.
     memory: AtomicU64,
     /// When it was looked at last, milliseconds after `born`; 0: never.
@@ -71,7 +73,7 @@ impl Environment {
     pub(crate) fn is_fit(&self, now: Timestamp, fingerprint: Option<u64>) -> bool {
         self.prepared.keys.last(now, self.revision.timeout)
             && self.prepared.fingerprint == fingerprint
-            && self.api.with(|state| {
+            && self.api.look(|state| {
                 state.exit.is_none() && state.is_waiting() && state.failed_extension().is_none()
             })
     }
@@ -80,33 +82,54 @@ impl Environment {
     pub(crate) fn rest(&self) {
         let _ = self
             .turns
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |turn| (turn % 2 == 1).then_some(turn + 1));
-        self.resting.notify_one();
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |turn| (turn % 2 == 1).then_some(turn + 1));
+        if !self.watched.swap(true, Ordering::SeqCst) {
+            self.resting.notify_one();
+        }
     }
 
-    /// Freezes it whenever it has been idle for `after`; until it is dropped.
+    /// Freezes it whenever it has been idle for `after`, or up to twice that; until it is dropped. Quick calls in a row
+    /// pay nothing for it: whether it has been idle is looked at once in that time.
     pub(crate) fn freeze_when_idle(self: &Arc<Self>, after: Duration) {
         let (environment, resting) = (Arc::downgrade(self), Arc::clone(&self.resting));
         tokio::spawn(async move {
             loop {
                 resting.notified().await;
-                let Some(turn) = environment.upgrade().map(|it| it.turns.load(Ordering::Acquire)) else {
-                    return;
-                };
-                tokio::time::sleep(after).await;
-                let Some(environment) = environment.upgrade() else { return };
-                let mut held = environment.sandbox.lock().await;
-                // Busy, or busy in between: whoever ends that says so again.
-                if turn % 2 == 1 || environment.turns.load(Ordering::Acquire) != turn {
-                    continue;
-                }
-                if let Some(sandbox) = &held.sandbox
-                    && !held.frozen
-                {
-                    held.frozen = sandbox.freeze().await.is_ok();
+                loop {
+                    let Some(turn) = environment.upgrade().map(|it| it.turns.load(Ordering::SeqCst)) else {
+                        return;
+                    };
+                    tokio::time::sleep(after).await;
+                    let Some(environment) = environment.upgrade() else { return };
+                    if environment.freeze_unless_used(turn).await {
+                        break;
+                    }
                 }
             }
         });
+    }
+
+    /// Freezes it if it has been idle since `turn`. Whether it need not be looked at any more until it is told to rest.
+    async fn freeze_unless_used(&self, turn: u64) -> bool {
+        let mut held = self.sandbox.lock().await;
+        if self.turns.load(Ordering::SeqCst) == turn && turn.is_multiple_of(2) {
+            if let Some(sandbox) = &held.sandbox
+                && !held.frozen
+            {
+                held.frozen = sandbox.freeze().await.is_ok();
+            }
+            // Before the lock is let go of: whoever wakes it rests it later.
+            self.watched.store(false, Ordering::SeqCst);
+            return true;
+        }
+        drop(held);
+        if self.turns.load(Ordering::SeqCst).is_multiple_of(2) {
+            return false;
+        }
+        self.watched.store(false, Ordering::SeqCst);
+        // It may have come to rest in between, and told nobody.
+        let rests = self.turns.load(Ordering::SeqCst).is_multiple_of(2);
+        !(rests && !self.watched.swap(true, Ordering::SeqCst))
     }
 
     /// It is busy from now on, and not frozen.

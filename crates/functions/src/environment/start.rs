@@ -151,6 +151,7 @@ pub(crate) async fn start(
                 prepared: Arc::clone(prepared),
                 turns: AtomicU64::new(1),
                 resting: Arc::new(tokio::sync::Notify::new()),
+                watched: std::sync::atomic::AtomicBool::new(false),
                 memory: AtomicU64::new(0),
                 looked: AtomicU64::new(0),
                 born: begun,

@@ -72,6 +72,11 @@ impl Api {
         result
     }
 
+    /// Looks at the state; nobody is told.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
     /// Waits until `look` finds what it looks for.
     pub(crate) async fn until<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
         loop {
