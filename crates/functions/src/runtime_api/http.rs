@@ -303,6 +303,11 @@ impl Connection {
         out.extend_from_slice(body);
     }
 
+    /// Whether something waits to be sent.
+    pub(super) fn holds(&self) -> bool {
+        !self.out.is_empty()
+    }
+
     /// Sends what waits.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         if !self.out.is_empty() {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     StreamHead,
-    limits::{RESPONSE, STREAMED},
+    limits::{ACCEPTANCE_HELD, RESPONSE, STREAMED},
 };
 
 const MODE: &str = "Lambda-Runtime-Function-Response-Mode";
@@ -32,8 +32,15 @@ impl Api {
                 return Ok(Then::Next);
             }
         };
-        // The answer to what came before goes out with the event when that is there already (it hardly ever is).
-        let event = if let Ok(event) = waiting.try_recv() {
+        // The answer to what came before goes out with the event where that comes soon: one write, and the runtime wakes
+        // once. It has asked for the event already, so it does not wait for that answer.
+        let soon = if connection.holds() {
+            tokio::time::timeout(ACCEPTANCE_HELD, &mut waiting).await.ok()
+        } else {
+            waiting.try_recv().ok().map(Ok)
+        };
+        let event = if let Some(event) = soon {
+            let Ok(event) = event else { return Ok(Then::Close) };
             event
         } else {
             connection.flush().await?;
