@@ -129,7 +129,7 @@ impl Environment {
         self.watched.store(false, Ordering::SeqCst);
         // It may have come to rest in between, and told nobody.
         let rests = self.turns.load(Ordering::SeqCst).is_multiple_of(2);
-        !(rests && !self.watched.swap(true, Ordering::SeqCst))
+        !rests || self.watched.swap(true, Ordering::SeqCst)
     }
 
     /// It is busy from now on, and not frozen.
