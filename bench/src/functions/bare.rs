@@ -4,6 +4,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -31,16 +32,15 @@ impl Drop for Runtime {
 }
 
 /// From an event's sending until its answer and the request for the next one are read, `rounds` times.
-pub(super) fn round_trip(command: &[&str], rounds: u32) -> Result<Histogram> {
+pub(super) fn round_trip(program: &Path, arguments: &[&str], rounds: u32) -> Result<Histogram> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("listen"))?;
     let port = listener.local_addr().map_err(Error::io("listen"))?.port();
-    let (program, arguments) = command.split_first().ok_or_else(|| Error::usage("no runtime"))?;
     let child = Command::new(program)
         .args(arguments)
         .env("BARE_PORT", port.to_string())
         .stdin(Stdio::null())
         .spawn()
-        .map_err(Error::io(format!("run {program}")))?;
+        .map_err(Error::io(format!("run {}", program.display())))?;
     let _runtime = Runtime(child);
     let (mut stream, _) = listener.accept().map_err(Error::io("accept"))?;
     stream.set_nodelay(true).map_err(Error::io("set TCP_NODELAY"))?;

@@ -7,7 +7,7 @@ mod zip;
 
 use std::{
     fmt::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -53,9 +53,9 @@ struct Language {
     runtime: &'static str,
     file: &'static str,
     code: &'static str,
-    /// Interpreter, and how it runs nothing.
+    /// How the interpreter runs nothing.
     nothing: &'static [&'static str],
-    /// Interpreter and runtime for the bare round trip.
+    /// How it runs the runtime for the bare round trip.
     bare: &'static [&'static str],
     /// A variable of this prefix needs a process of its own.
     own: &'static str,
@@ -67,8 +67,8 @@ const LANGUAGES: &[Language] = &[
         runtime: "nodejs20.x",
         file: "index.js",
         code: "exports.handler = async () => null\n",
-        nothing: &["node", "-e", "0"],
-        bare: &["node", "-e", include_str!("bare.js")],
+        nothing: &["-e", "0"],
+        bare: &["-e", include_str!("bare.js")],
         own: "NODE_BENCH",
     },
     Language {
@@ -76,8 +76,8 @@ const LANGUAGES: &[Language] = &[
         runtime: "python3.11",
         file: "index.py",
         code: "def handler(event, context):\n    return None\n",
-        nothing: &["python3", "-S", "-c", "0"],
-        bare: &["python3", "-S", "-c", include_str!("bare.py")],
+        nothing: &["-S", "-c", "0"],
+        bare: &["-S", "-c", include_str!("bare.py")],
         own: "PYTHON_BENCH",
     },
 ];
@@ -127,12 +127,13 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
     };
     let function = format!("bench-{}", language.name);
     let code = zip::stored(language.file, language.code.as_bytes());
+    let interpreter = interpreter_of(plan, language.runtime)?;
     let mut client = api.connect().await?;
     client.create(&function, language.runtime, &code).await?;
     client.invoke(&function).await?;
 
     // Warm, one after the other; before and after, since the machine changes under us.
-    let bare_before = bare::round_trip(language.bare, plan.warm)?;
+    let bare_before = bare::round_trip(&interpreter, language.bare, plan.warm)?;
     let mut warm = Histogram::default();
     for turn in 0..plan.warm + plan.warm / 4 {
         let begun = Instant::now();
@@ -141,7 +142,7 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
             warm.record(begun.elapsed());
         }
     }
-    let bare_after = bare::round_trip(language.bare, plan.warm)?;
+    let bare_after = bare::round_trip(&interpreter, language.bare, plan.warm)?;
     let bare = f64::midpoint(bare_before.quantile_ms(0.5), bare_after.quantile_ms(0.5));
     let (p50, p99) = (warm.quantile_ms(0.5), warm.quantile_ms(0.99));
     put("bare round trip, p50", bare * 1e3, "µs", None);
@@ -156,7 +157,7 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
     let mut nothing = Vec::new();
     let (mut cold, mut pool) = (Vec::new(), Vec::new());
     for number in 0..plan.starts {
-        nothing.push(interpreter(language.nothing)?);
+        nothing.push(alone(&interpreter, language.nothing)?);
         cold.push(client.start(&function, language.own, number).await?);
     }
     for number in 0..plan.starts {
@@ -198,15 +199,31 @@ async fn at_once(api: &Arc<Api>, function: &str, connections: usize, measure: Du
     Ok(total / measure.as_secs_f64())
 }
 
+/// The interpreter that Moln runs functions of this runtime with: another one, or a version manager's script before it,
+/// would be no yardstick.
+fn interpreter_of(plan: &Plan, runtime: &str) -> Result<PathBuf> {
+    let listed = Command::new(&plan.binary)
+        .args(["runtimes", "list"])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(Error::io("list runtimes"))?;
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    // Runtime, state, version, path.
+    let line = listed.lines().find(|line| line.split_whitespace().next() == Some(runtime));
+    let path = line.and_then(|line| line.split_whitespace().nth(3)).filter(|path| path.starts_with('/'));
+    path.map(PathBuf::from).ok_or_else(|| Error::usage(format!("{runtime} is not there")))
+}
+
 /// Milliseconds that the interpreter takes for nothing.
-fn interpreter(command: &[&str]) -> Result<f64> {
-    let (program, arguments) = command.split_first().ok_or_else(|| Error::usage("no interpreter"))?;
+fn alone(program: &Path, arguments: &[&str]) -> Result<f64> {
     let begun = Instant::now();
     Command::new(program)
         .args(arguments)
+        // What the caller's environment makes an interpreter load (certificates, options) a function's does not.
+        .env_clear()
         .stdin(Stdio::null())
         .status()
-        .map_err(Error::io(format!("run {program}")))?;
+        .map_err(Error::io(format!("run {}", program.display())))?;
     Ok(millis(begun.elapsed()))
 }
 
