@@ -90,8 +90,10 @@ impl Hooks for Buckets {
         Some(error)
     }
 
-    /// Settings are for buckets that are there: that comes before what is wrong with their document.
-    fn admit(&self, operation: &'static Operation, _: &Context, head: &Parts) -> Result<(), ApiError> {
+    /// Foreign pages change nothing. Settings are for buckets that are there: that comes before what is wrong with their
+    /// document.
+    fn admit(&self, operation: &'static Operation, ctx: &Context, head: &Parts) -> Result<(), ApiError> {
+        self.keep_strangers_out(ctx, head)?;
         if operation.method != "PUT" || !operation.uri.starts_with("/{Bucket}?") {
             return Ok(());
         }

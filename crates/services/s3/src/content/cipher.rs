@@ -51,9 +51,9 @@ impl CustomerKey {
             return Err(refused(words, "algorithm", Some("null")));
         };
         if algorithm != "AES256" {
-            let words = "The encryption request you specified is not valid. Supported value: AES256.";
+            let words = "The Encryption request you specified is not valid. Supported value: AES256.";
             let error = errors::other(400, "InvalidEncryptionAlgorithmError", words);
-            let error = errors::with(error, "ArgumentName", named("algorithm"));
+            let error = errors::with(error, "ArgumentName", "x-amz-server-side-encryption");
             return Err(errors::with(error, "ArgumentValue", algorithm));
         }
         let Some(key) = headers.key else {

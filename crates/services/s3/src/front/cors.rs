@@ -1,7 +1,7 @@
 //! Pages of other origins: preflights, and the headers by which a page may read an answer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
-use moln_kernel::ApiError;
+use moln_kernel::{ApiError, Context};
 use moln_wire::ByteStream;
 
 use super::place;
@@ -26,6 +26,34 @@ impl Buckets {
         let (bucket, _) = place(head);
         let Some(bucket) = self.find(bucket)? else { return Ok(None) };
         bucket.setting(Kind::Cors)
+    }
+
+    /// Refuses a change that a page of a foreign origin makes with a key that proves nothing, unless the bucket's rules let
+    /// that origin in. Where any key is welcome, a page could otherwise do whatever its visitor's machine may.
+    pub(crate) fn keep_strangers_out(&self, ctx: &Context, head: &Parts) -> Result<(), ApiError> {
+        let method = head.method.as_str();
+        if ctx.caller.is_some() || !["PUT", "POST", "DELETE"].contains(&method) {
+            return Ok(());
+        }
+        // What is no text is an origin that nobody knows.
+        let origin = head.headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+        match origin {
+            Some(origin) if is_near(origin) => return Ok(()),
+            Some(origin) => {
+                let asked = Asked { origin, method, headers: None };
+                if self.cors_of(head)?.is_some_and(|set| cors::decide(&set, asked).is_some()) {
+                    return Ok(());
+                }
+            }
+            None if head.headers.get("sec-fetch-site").is_none_or(|site| site != "cross-site") => {
+                return Ok(());
+            }
+            None => {}
+        }
+        let words = "CORSResponse: A page of another origin may change a bucket with a known key, or where the bucket's \
+                     CORS configuration allows it.";
+        let kind = if place(head).1.is_empty() { "BUCKET" } else { "OBJECT" };
+        Err(forbidden(words, method, kind))
     }
 
     /// Answers a browser's question.
@@ -75,6 +103,19 @@ impl Buckets {
     }
 }
 
+/// Whether an origin is a page of this machine. The request's own host says nothing: any name can be made to lead here.
+fn is_near(origin: &str) -> bool {
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host == "[::1]"
+        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
 fn grant(headers: &mut HeaderMap, allowed: &Allowed, preflight: bool) {
     let mut set = |name: HeaderName, value: Option<&str>| {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
@@ -91,5 +132,71 @@ fn grant(headers: &mut HeaderMap, allowed: &Allowed, preflight: bool) {
     }
     if allowed.credentials {
         set(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, Some("true"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_this_machine_are_near() {
+        for near in [
+            "http://localhost",
+            "http://localhost:3000",
+            "https://app.localhost:8443",
+            "http://127.0.0.1:8080",
+            "http://[::1]:4566",
+            "http://[::1]",
+        ] {
+            assert!(is_near(near), "{near}");
+        }
+        for foreign in [
+            "null",
+            "",
+            "https://evil.example",
+            "http://evil.example:4566",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://10.0.0.1",
+        ] {
+            assert!(!is_near(foreign), "{foreign}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_foreign_page_changes_nothing_with_any_key() {
+        use std::sync::Arc;
+
+        use moln_kernel::{Endpoint, ManualClock, Principal, Timestamp};
+
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = moln_store::blobs::Blobs::open(dir.path()).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp(1_000)));
+        let store = moln_store::MemoryStore::new();
+        let buckets = Buckets::open(store, blobs, clock, crate::Ports::default()).unwrap();
+        let endpoint = Arc::new(Endpoint { scheme: "http", authority: "evil.example:4566".into() });
+        let who = Principal::Account("000000000000".into());
+        let ctx =
+            Context::internal("000000000000".into(), "us-east-1".into(), who, endpoint, Timestamp(1_000));
+        let ask = |method: &str, name: &str, value: &str| {
+            let request = http::Request::builder().method(method).uri("/bucket/key").header(name, value);
+            buckets.keep_strangers_out(&ctx, &request.body(()).unwrap().into_parts().0)
+        };
+        for method in ["PUT", "POST", "DELETE"] {
+            for (name, value) in [
+                ("origin", "https://evil.example"),
+                ("origin", "http://evil.example:4566"),
+                ("origin", "null"),
+                ("sec-fetch-site", "cross-site"),
+            ] {
+                let refused = ask(method, name, value).unwrap_err();
+                assert_eq!((refused.status, &*refused.code), (403, "AccessForbidden"), "{method} {value}");
+            }
+            ask(method, "origin", "http://localhost:3000").unwrap();
+            ask(method, "sec-fetch-site", "same-origin").unwrap();
+            ask(method, "user-agent", "aws-cli").unwrap();
+        }
+        ask("GET", "origin", "https://evil.example").unwrap();
     }
 }

@@ -57,6 +57,9 @@ impl Buckets {
         let answer = if head.method == Method::OPTIONS {
             drop(body);
             self.preflight(head)
+        } else if let Err(refused) = self.keep_strangers_out(ctx, head) {
+            drop(body);
+            Err(refused)
         } else {
             match form_boundary(head) {
                 Some(boundary) => self.form(ctx, head, body, &boundary).await,

@@ -165,7 +165,6 @@ impl Buckets {
     /// Puts a version on top of a key. `row` has all but stamp, data number and content, which are given here (a row
     /// whose content is parts keeps its data number). `also` adds to the batch.
     #[allow(clippy::too_many_arguments)] // what a version is, each of its own kind
-    #[expect(clippy::too_many_arguments, reason = "what, where, on what conditions and what goes with it")]
     pub(crate) async fn place(
         &self,
         ctx: &Context,
@@ -373,7 +372,6 @@ impl Buckets {
 
     /// The version a request is about: an object, not a marker. `method` is the request's.
     #[allow(clippy::unused_self)] // a step of every operation, like the ones beside it
-    #[expect(clippy::unused_self, reason = "a question to the buckets, as its neighbours are")]
     pub(crate) fn version_of(
         &self,
         snapshot: &dyn Snapshot,

@@ -424,6 +424,11 @@ fn source_range(text: &str, size: u64) -> Result<std::ops::Range<u64>, ApiError>
     if first > last {
         return Err(malformed());
     }
+    if first >= size {
+        return Err(errors::invalid_request(
+            "The specified copy range is invalid for the source object size",
+        ));
+    }
     if last >= size {
         return Err(errors::invalid_argument(
             format!("Range specified is not valid for source object of size: {size}"),

@@ -94,6 +94,13 @@ impl Buckets {
                     operation: "DeleteObjects",
                 };
                 let result = self.checked_delete(ctx, bucket, deletion).await;
+                // In a document an id that no version can have is one that no version has.
+                let result = result.map_err(|why| match object.version_id.as_deref() {
+                    Some(id) if why.message == crate::objects::find::invalid_version_id(id).message => {
+                        crate::objects::find::no_such_version(&object.key, id)
+                    }
+                    _ => why,
+                });
                 (object, result)
             }
         };

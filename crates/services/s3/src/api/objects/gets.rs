@@ -12,7 +12,10 @@ use crate::{
     access::Asking,
     acl,
     bucket::Bucket,
-    content::cipher::{CustomerKey, KeyHeaders},
+    content::{
+        checksum::FULL_OBJECT,
+        cipher::{CustomerKey, KeyHeaders},
+    },
     errors,
     model::{AccessControlPolicy, GetObjectOutput, GetObjectRequest, HeadObjectOutput, HeadObjectRequest},
     objects::{
@@ -167,9 +170,12 @@ impl Buckets {
         let mut checksum = row.checksum.clone();
         let (range, partial) = if let Some(part) = asked.part {
             let (range, of_part) = part_range(snapshot, bucket, &row, part)?;
-            if let (Some(checksum), Some(value)) = (&mut checksum, of_part) {
-                checksum.value = value;
-            }
+            // The checksum of a whole of several parts is no part's; the parts' own are told where the whole's is of them.
+            checksum = match (checksum, of_part) {
+                (Some(whole), _) if parts.is_some() && whole.kind == FULL_OBJECT => None,
+                (Some(whole), Some(value)) => Some(ChecksumRow { value, ..whole }),
+                (whole, _) => whole,
+            };
             (range, true)
         } else {
             match asked.range.map(|header| read::range_of(header, row.size)).transpose()?.flatten() {
