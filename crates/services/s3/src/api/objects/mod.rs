@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod tell;
+pub(crate) mod completions;
 pub(crate) mod copies;
 pub(crate) mod deletes;
 pub(crate) mod describe;
