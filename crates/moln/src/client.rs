@@ -112,7 +112,7 @@ impl Server {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
-        let request = self.request(method, path, &body)?;
+        let request = self.request(&method, path, &body)?;
         self.send(request).await
     }
 
@@ -127,11 +127,11 @@ impl Server {
         sender.send_request(request).await.map_err(failed)
     }
 
-    fn request(&self, method: Method, path: &str, body: &Bytes) -> Result<Request<Body>, Failure> {
+    fn request(&self, method: &Method, path: &str, body: &Bytes) -> Result<Request<Body>, Failure> {
         let mut request = self.unsigned(method.clone(), path, body)?;
         if let Some(signer) = signer() {
             let uri = request.uri().clone();
-            sign(&signer, &method, &uri, request.headers_mut(), body, SystemClock::default().now());
+            sign(&signer, method, &uri, request.headers_mut(), body, SystemClock::default().now());
         }
         Ok(request)
     }

@@ -93,6 +93,7 @@ fn unreadable(data: &Path, why: &StoreError) -> Failure {
 }
 
 /// Puts a server together. `stop` turns true when it is to end.
+#[allow(clippy::too_many_lines)] // the one list of everything there is
 pub(crate) fn compose(
     config: Config,
     store: Store,

@@ -178,15 +178,15 @@ fn runtimes(languages: &Languages) -> Finding {
             Err(_) => absent.push(runtime.name()),
         }
     }
-    let mut text = format!("ready: {}", ready.join(", "));
+    let mut parts = vec![format!("ready: {}", ready.join(", "))];
     if !installable.is_empty() {
-        text += &format!("; installed when first used: {}", installable.join(", "));
+        parts.push(format!("installed when first used: {}", installable.join(", ")));
     }
     if absent.is_empty() {
-        return Fine(text);
+        return Fine(parts.join("; "));
     }
-    text += &format!("; missing: {}", absent.join(", "));
-    Warn(text, "`moln runtimes list` says what each needs.")
+    parts.push(format!("missing: {}", absent.join(", ")));
+    Warn(parts.join("; "), "`moln runtimes list` says what each needs.")
 }
 
 /// How well functions are confined on this machine, step by step where something is missing.

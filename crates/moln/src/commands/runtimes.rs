@@ -32,8 +32,11 @@ pub(crate) fn settings(languages: &Languages) -> Result<Settings, Failure> {
     Ok(Settings { directory, python: languages.python.clone(), fetch: !languages.offline })
 }
 
+/// Every runtime, and where it is or why it is not.
+pub(super) type Found = Vec<(Runtime, Result<Installed, Missing>)>;
+
 /// Every runtime that Moln runs, and whether it is there. Nothing is fetched.
-pub(super) fn found(languages: &Languages) -> Result<Vec<(Runtime, Result<Installed, Missing>)>, Failure> {
+pub(super) fn found(languages: &Languages) -> Result<Found, Failure> {
     let runtimes = Runtimes::new(settings(languages)?);
     Ok(Runtime::all()
         .filter(|runtime| runtime.runnable())
@@ -111,7 +114,7 @@ fn install(names: &[String], all: bool, languages: &Languages) -> Result<ExitCod
             Ok(_) => say(&format!("{runtime}: ready")),
             // With --all an interpreter that this machine lacks is no failure.
             Err(missing) if all && !missing.installable => {
-                say(&format!("{runtime}: skipped. {}", missing.reason))
+                say(&format!("{runtime}: skipped. {}", missing.reason));
             }
             Err(missing) => {
                 failed = true;
