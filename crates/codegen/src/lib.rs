@@ -51,9 +51,11 @@ fn try_build(name: &str) -> Result<(), Failure> {
         |name: &str| env::var(name).map_err(|_| Failure(format!("{name} is not set: run it from build.rs")));
     let (home, out) = (PathBuf::from(variable("CARGO_MANIFEST_DIR")?), PathBuf::from(variable("OUT_DIR")?));
     let models = models_directory(&home)?;
-    for path in
-        [models.join(format!("{name}.json")), models.join(format!("{name}.extra.json")), home.join("src")]
-    {
+    let extra = models.join(format!("{name}.extra.json"));
+    // Cargo takes a file that is not there for one that changed, and would build anew every time; the directory tells when
+    // it comes.
+    let extra = if extra.exists() { extra } else { models.clone() };
+    for path in [models.join(format!("{name}.json")), extra, home.join("src")] {
         println!("cargo::rerun-if-changed={}", path.display());
     }
     let (model, overlay) = load(&models, name)?;
