@@ -78,6 +78,8 @@ impl Hooks for Buckets {
                 // Judged with the region that was addressed; written in either case.
                 "LocationConstraint" => true,
                 "Name" => failure.path.contains("filterRules"),
+                // No set of tags is an empty one.
+                "TagSet" => failure.path == "tagging.tagSet",
                 // Names of events have words of their own.
                 _ => failure.path.contains("targetGrants") || failure.path.contains(".events"),
             };

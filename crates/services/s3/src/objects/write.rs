@@ -16,6 +16,7 @@ use crate::{
     notification::{Event, Happening, ObjectFacts, tell},
     tables::{
         bucket::Versioning,
+        configuration::Kind,
         object::{
             self, CURRENT, Content, EncryptionRow, LockRow, NULLS, OLDER, ObjectRow, OriginRow, PARTS,
             StampRow, WASTE, WasteRow,
@@ -211,8 +212,7 @@ impl Buckets {
             let what = Happening { event, when: ctx.now, object, storage_class: None };
             tell(&mut batch, ctx, &bucket, &what)?;
             match self.store.commit(batch).await {
-                // S3 tells no id for a null version that is written.
-                Ok(_) => return Ok(Placed { version_id: version_id.filter(|_| !row.null), row }),
+                Ok(_) => return Ok(Placed { version_id, row }),
                 Err(CommitError::Conflict { .. }) => self.pictures.forget(bucket_name),
                 Err(why) => return Err(errors::uncommitted(&why)),
             }
@@ -297,9 +297,15 @@ impl Buckets {
         }
         let null = here.bucket.row.versioning != Versioning::Enabled;
         if here.bucket.row.versioning == Versioning::Off {
-            let Some(current) = current else { return Ok(None) };
-            let_go(batch, number, &current).map_err(unreadable)?;
-            CURRENT.delete(batch, &at);
+            match current {
+                Some(current) => {
+                    let_go(batch, number, &current).map_err(unreadable)?;
+                    CURRENT.delete(batch, &at);
+                }
+                // S3 tells of deletions of what was not there, too; without a listener there is nothing to do.
+                None if here.bucket.has(Kind::Notification) => {}
+                None => return Ok(None),
+            }
             return Ok(Some((Deleted::default(), deletion.events.0, self.store.stamp())));
         }
         let marker = marker(ctx, self.store.stamp(), null, deletion.operation);
