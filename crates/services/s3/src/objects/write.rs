@@ -212,7 +212,7 @@ impl Buckets {
             let what = Happening { event, when: ctx.now, object, storage_class: None };
             tell(&mut batch, ctx, &bucket, &what)?;
             match self.store.commit(batch).await {
-                Ok(_) => return Ok(Placed { version_id, row }),
+                Ok(_) => return Ok(Placed { row, version_id }),
                 Err(CommitError::Conflict { .. }) => self.pictures.forget(bucket_name),
                 Err(why) => return Err(errors::uncommitted(&why)),
             }
