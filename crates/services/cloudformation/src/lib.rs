@@ -1,0 +1,3 @@
+//! Skeleton.
+
+moln_wire::api!(pub mod model);
