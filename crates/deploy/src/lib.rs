@@ -4,4 +4,5 @@
 //! `document` reads YAML and JSON and remembers places, `template` is CloudFormation's language, `sam` and `serverless` turn
 //! their files into templates, `project` is what a directory holds, `check` finds traps before they are deployed.
 
+pub mod document;
 pub mod project;
