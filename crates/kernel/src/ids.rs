@@ -70,6 +70,12 @@ pub fn base32_id(prefix: &str, letters: usize) -> String {
     pick(prefix, letters, BASE32)
 }
 
+/// The lowest bits of a number as upper-case base 32 letters, five bits each, at most 25.
+pub(crate) fn base32_of(bits: u128, letters: usize) -> String {
+    let letter = |at: usize| BASE32.get(usize::try_from(bits >> (5 * at) & 31).unwrap_or(0));
+    (0..letters.min(25)).filter_map(letter).map(|letter| char::from(*letter)).collect()
+}
+
 fn pick(prefix: &str, count: usize, alphabet: &[u8]) -> String {
     let mut id = String::with_capacity(prefix.len() + count);
     id.push_str(prefix);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::{ApiError, Context, clock::BoxFuture};
 
@@ -25,6 +26,35 @@ pub struct Origin {
     pub stack: String,
     /// The logical id in the template.
     pub logical_id: String,
+    /// What tells this making of the resource from every other one, and stays the same when it is repeated after a crash;
+    /// empty: every generated name is another one.
+    pub token: String,
+}
+
+impl Origin {
+    /// The random-looking end of a generated name: upper-case base 32 letters (at most 25), the same ones for the same
+    /// origin.
+    pub fn suffix(&self, letters: usize) -> String {
+        if self.token.is_empty() {
+            return crate::ids::base32_id("", letters);
+        }
+        let mut hash = Sha256::new();
+        for part in [&self.stack, &self.logical_id, &self.token] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let bits = hash.finalize().iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
+        crate::ids::base32_of(bits, letters)
+    }
+}
+
+/// How a type's `Tags` are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagForm {
+    /// `[{"Key": …, "Value": …}]`
+    List,
+    /// `{"key": "value"}`
+    Map,
 }
 
 /// A resource type of a template.
@@ -46,6 +76,20 @@ pub trait ResourceHandler: Send + Sync {
         properties: &'a Value,
     ) -> BoxFuture<'a, Result<Resource, ApiError>>;
 
+    /// What a create of this origin and these properties makes, when it is there already. Asked before a resource is made
+    /// (a name of the template's own may be taken), and again when a create was cut off by a crash: what is found then is
+    /// the resource, and [`ResourceHandler::update`] from no properties makes it whole. `None`: it is not there, or it
+    /// cannot be told; then create is called, again if need be.
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        let _ = (ctx, origin, properties);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Changes the resource in place. `before` are the properties it was made or last changed with.
     fn update<'a>(
         &'a self,
@@ -66,6 +110,11 @@ pub trait ResourceHandler: Send + Sync {
     /// The resource as it stands; `None`: it is gone.
     fn read<'a>(&'a self, ctx: &'a Context, id: &'a str)
     -> BoxFuture<'a, Result<Option<Resource>, ApiError>>;
+
+    /// How the type writes tags, when it knows them.
+    fn tag_form(&self) -> Option<TagForm> {
+        self.properties().contains(&"Tags").then_some(TagForm::List)
+    }
 
     /// Whether going from one set of properties to another makes a new resource.
     fn replaces(&self, before: &Value, after: &Value) -> bool {

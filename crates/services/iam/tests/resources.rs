@@ -14,7 +14,7 @@ fn handler(world: &World, name: &str) -> Box<dyn ResourceHandler> {
 }
 
 fn origin() -> Origin {
-    Origin { stack: "shop".into(), logical_id: "Worker".into() }
+    Origin { stack: "shop".into(), logical_id: "Worker".into(), ..Origin::default() }
 }
 
 fn trust() -> Value {

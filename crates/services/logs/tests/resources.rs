@@ -18,7 +18,7 @@ async fn every_type_is_made_changed_read_and_deleted() {
     let world = World::new();
     world.group("base", &[]).await;
     let all = handlers(&world.logs);
-    let origin = Origin { stack: "stack".into(), logical_id: "Thing".into() };
+    let origin = Origin { stack: "stack".into(), logical_id: "Thing".into(), ..Origin::default() };
     let metric = |value: &str| {
         json!([{"MetricName": "m", "MetricNamespace": "n", "MetricValue": value,
                 "Dimensions": [{"Key": "Path", "Value": "$.path"}]}])

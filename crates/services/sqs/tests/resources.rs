@@ -17,7 +17,7 @@ fn handler(world: &World, name: &str) -> Box<dyn ResourceHandler> {
 }
 
 fn origin() -> Origin {
-    Origin { stack: "stack".into(), logical_id: "Queue".into() }
+    Origin { stack: "stack".into(), logical_id: "Queue".into(), ..Origin::default() }
 }
 
 #[tokio::test]

@@ -159,6 +159,19 @@ impl ResourceHandler for ManagedPolicyHandler {
         Box::pin(self.0.change(ctx, move |view, batch| create(view, batch, origin, properties)))
     }
 
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let name = text(properties, "ManagedPolicyName").unwrap_or_else(|| generated_name(origin, 128));
+            let path = text(properties, "Path").unwrap_or_else(|| "/".to_owned());
+            self.read(ctx, &ctx.global_arn("iam", &format!("policy{path}{name}"))).await
+        })
+    }
+
     fn update<'a>(
         &'a self,
         ctx: &'a Context,

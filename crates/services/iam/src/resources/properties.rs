@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use moln_kernel::{ApiError, ids, resources::Origin};
+use moln_kernel::{ApiError, resources::Origin};
 use serde_json::Value;
 
 use crate::{errors, model::Tag, tables::Kind};
@@ -54,7 +54,7 @@ pub(super) fn inline(properties: &Value) -> Result<BTreeMap<String, String>, Api
 
 /// `STACK-LOGICALID-SUFFIX`, cut where the whole would be longer than `most` characters.
 pub(super) fn generated_name(origin: &Origin, most: usize) -> String {
-    let suffix = ids::base32_id("", 12);
+    let suffix = origin.suffix(12);
     let room = most.saturating_sub(suffix.len() + 1);
     let stem: String = format!("{}-{}", origin.stack, origin.logical_id).chars().take(room).collect();
     format!("{stem}-{suffix}")

@@ -145,6 +145,18 @@ impl ResourceHandler for RoleHandler {
         Box::pin(self.0.change(ctx, move |view, batch| create(view, batch, origin, properties)))
     }
 
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let name = text(properties, "RoleName").unwrap_or_else(|| generated_name(origin, 64));
+            self.read(ctx, &name).await
+        })
+    }
+
     fn update<'a>(
         &'a self,
         ctx: &'a Context,

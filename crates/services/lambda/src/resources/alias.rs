@@ -71,6 +71,22 @@ impl ResourceHandler for AliasHandler {
         })
     }
 
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let _ = origin;
+            let (Some(function), Some(name)) = (text(properties, "FunctionName"), text(properties, "Name"))
+            else {
+                return Ok(None);
+            };
+            self.read(ctx, &format!("{function}:{name}")).await
+        })
+    }
+
     fn update<'a>(
         &'a self,
         ctx: &'a Context,

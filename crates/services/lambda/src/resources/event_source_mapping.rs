@@ -9,12 +9,12 @@ use moln_kernel::{
 };
 use serde_json::{Map, Value, json};
 
-use super::properties::{gone_is_fine, input, members, resource, tags};
+use super::properties::{gone_is_fine, input, members, resource, tags, text};
 use crate::{
     Lambda, errors,
     model::{
         DeleteEventSourceMappingRequest, EventSourceMappingConfiguration, GetEventSourceMappingRequest,
-        Lambda as _, TagResourceRequest, UntagResourceRequest,
+        Lambda as _, ListEventSourceMappingsRequest, TagResourceRequest, UntagResourceRequest,
     },
 };
 
@@ -109,6 +109,30 @@ impl ResourceHandler for EventSourceMappingHandler {
             asked.insert("Tags".into(), tags.into());
             let asked = input(&self.0, "CreateEventSourceMapping", asked)?;
             self.0.create_event_source_mapping(ctx, asked).await.map(describe)
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let _ = origin;
+            let input = ListEventSourceMappingsRequest {
+                event_source_arn: text(properties, "EventSourceArn"),
+                function_name: text(properties, "FunctionName"),
+                ..ListEventSourceMappingsRequest::default()
+            };
+            if input.event_source_arn.is_none() {
+                return Ok(None);
+            }
+            // A function has one mapping of a source.
+            match self.0.list_event_source_mappings(ctx, input).await {
+                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
+                other => Ok(other?.event_source_mappings.into_iter().flatten().next().map(describe)),
+            }
         })
     }
 

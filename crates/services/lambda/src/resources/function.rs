@@ -285,6 +285,18 @@ impl ResourceHandler for FunctionHandler {
         Box::pin(self.make(ctx, origin, properties))
     }
 
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let name = text(properties, "FunctionName").unwrap_or_else(|| generated_name(origin, 64));
+            self.read(ctx, &name).await
+        })
+    }
+
     fn update<'a>(
         &'a self,
         ctx: &'a Context,

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Lambda, errors,
     model::{
-        GetLayerVersionByArnRequest, Lambda as _, RemoveLayerVersionPermissionRequest,
+        GetLayerVersionByArnRequest, GetPolicyRequest, Lambda as _, RemoveLayerVersionPermissionRequest,
         RemovePermissionRequest,
     },
 };
@@ -74,6 +74,27 @@ impl ResourceHandler for PermissionHandler {
             asked.insert("StatementId".into(), id.clone().into());
             self.0.add_permission(ctx, input(&self.0, "AddPermission", asked)?).await?;
             Ok(describe(&id))
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let id = generated_name(origin, 100);
+            let input =
+                GetPolicyRequest { function_name: required(properties, "FunctionName")?, qualifier: None };
+            match self.0.get_policy(ctx, input).await {
+                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
+                Err(error) => Err(error),
+                Ok(found) => {
+                    let named = |policy: String| policy.contains(&format!("\"Sid\":\"{id}\""));
+                    Ok(found.policy.is_some_and(named).then(|| describe(&id)))
+                }
+            }
         })
     }
 

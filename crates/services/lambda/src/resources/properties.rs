@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use moln_kernel::{
-    ApiError, ids,
+    ApiError,
     resources::{Origin, Resource},
 };
 use moln_wire::{Kind, ReadShape, Schema, accept, json::JsonReader};
@@ -104,7 +104,7 @@ pub(super) fn tags(properties: &Value) -> BTreeMap<String, String> {
 
 /// `STACK-LOGICALID-SUFFIX`, cut where the whole would be longer than `most` characters.
 pub(super) fn generated_name(origin: &Origin, most: usize) -> String {
-    let suffix = ids::base32_id("", 12);
+    let suffix = origin.suffix(12);
     let room = most.saturating_sub(suffix.len() + 1);
     let stem: String = format!("{}-{}", origin.stack, origin.logical_id).chars().take(room).collect();
     format!("{stem}-{suffix}")

@@ -105,7 +105,7 @@ impl World {
     }
 
     async fn create(&self, name: &str, properties: &Value) -> Result<Resource, ApiError> {
-        let origin = Origin { stack: "shop".into(), logical_id: "Thing".into() };
+        let origin = Origin { stack: "shop".into(), logical_id: "Thing".into(), ..Origin::default() };
         self.handler(name).create(&self.ctx, &origin, properties).await
     }
 

@@ -72,6 +72,27 @@ impl ResourceHandler for UrlHandler {
         })
     }
 
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let _ = origin;
+            let Some(function) = text(properties, "TargetFunctionArn") else { return Ok(None) };
+            let input = GetFunctionUrlConfigRequest {
+                function_name: function,
+                qualifier: text(properties, "Qualifier"),
+            };
+            let found = self.0.get_function_url_config(ctx, input).await;
+            match found.map(|found| described_url(&found.function_arn, found.function_url)) {
+                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
+                other => other.map(Some),
+            }
+        })
+    }
+
     fn update<'a>(
         &'a self,
         ctx: &'a Context,

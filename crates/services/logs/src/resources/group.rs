@@ -127,6 +127,18 @@ impl ResourceHandler for GroupHandler {
         })
     }
 
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let name = text(properties, "LogGroupName").unwrap_or_else(|| generated(origin));
+            self.read(ctx, &name).await
+        })
+    }
+
     fn update<'a>(
         &'a self,
         ctx: &'a Context,

@@ -9,7 +9,7 @@ mod stream;
 use std::{collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{
-    ApiError, ids,
+    ApiError,
     resources::{Origin, Resource, ResourceHandler},
 };
 use serde_json::Value;
@@ -71,7 +71,7 @@ fn pairs(properties: &Value, name: &str) -> BTreeMap<String, String> {
 
 /// `STACK-LOGICALID-SUFFIX`.
 fn generated(origin: &Origin) -> String {
-    format!("{}-{}-{}", origin.stack, origin.logical_id, ids::base32_id("", 12))
+    format!("{}-{}-{}", origin.stack, origin.logical_id, origin.suffix(12))
 }
 
 /// Two names that together name a resource.

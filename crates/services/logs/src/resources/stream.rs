@@ -52,6 +52,19 @@ impl ResourceHandler for StreamHandler {
         })
     }
 
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let group = need(properties, "LogGroupName")?;
+            let name = text(properties, "LogStreamName").unwrap_or_else(|| generated(origin));
+            self.read(ctx, &joined(&group, &name)).await
+        })
+    }
+
     fn update<'a>(
         &'a self,
         ctx: &'a Context,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use moln_kernel::{
     ApiError, Context,
     clock::BoxFuture,
-    ids,
     resources::{Origin, Resource, ResourceHandler},
 };
 use serde_json::Value;
@@ -48,7 +47,7 @@ pub struct BucketHandler(pub Arc<Buckets>);
 
 /// `stack-logicalid-suffix` in small letters, cut where the whole would be too long.
 fn generated_name(origin: &Origin) -> String {
-    let suffix = ids::base32_id("", 12);
+    let suffix = origin.suffix(12);
     let room = limits::BUCKET_NAME.end().saturating_sub(suffix.len() + 1);
     let stem: String = format!("{}-{}", origin.stack, origin.logical_id).chars().take(room).collect();
     format!("{stem}-{suffix}").to_ascii_lowercase()
@@ -146,6 +145,18 @@ impl ResourceHandler for BucketHandler {
             names::check(&name)?;
             self.make(ctx, &name, properties).await?;
             self.find(ctx, &name)
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let own = properties.get("BucketName").and_then(Value::as_str).map(str::to_owned);
+            self.read(ctx, &own.unwrap_or_else(|| generated_name(origin))).await
         })
     }
 

@@ -32,7 +32,7 @@ fn world() -> World {
 }
 
 fn origin() -> Origin {
-    Origin { stack: "My-Stack".into(), logical_id: "Files".into() }
+    Origin { stack: "My-Stack".into(), logical_id: "Files".into(), ..Origin::default() }
 }
 
 /// A request about a bucket.
@@ -56,7 +56,7 @@ async fn a_bucket_has_a_generated_name_and_attributes() {
         format!("{name}.s3.dualstack.eu-west-1.amazonaws.com")
     );
     assert_eq!(made.attributes["WebsiteURL"], format!("http://{name}.s3-website.eu-west-1.localhost:4566"));
-    let long = Origin { stack: "s".repeat(128), logical_id: "L".into() };
+    let long = Origin { stack: "s".repeat(128), logical_id: "L".into(), ..Origin::default() };
     assert_eq!(bucket.create(&ctx, &long, &json!({})).await.unwrap().id.len(), 63);
     assert_eq!(bucket.read(&ctx, &name).await.unwrap(), Some(made));
     bucket.delete(&ctx, &name, &json!({})).await.unwrap();

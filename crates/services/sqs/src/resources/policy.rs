@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use moln_kernel::{
     ApiError, Context,
     clock::BoxFuture,
-    ids,
     resources::{Origin, Resource, ResourceHandler},
 };
 use serde_json::Value;
@@ -132,7 +131,7 @@ policy_handler!(
     "AWS::SQS::QueuePolicy",
     &["PolicyDocument", "Queues"],
     &[],
-    |origin, _| ids::base32_id(&format!("{}-{}-", origin.stack, origin.logical_id), 12),
+    |origin, _| format!("{}-{}-{}", origin.stack, origin.logical_id, origin.suffix(12)),
     // It has no existence but in its queues, which its id does not tell.
     |_, _, _| false
 );

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use moln_kernel::{
     ApiError, Context,
     clock::BoxFuture,
-    ids,
     resources::{Origin, Resource, ResourceHandler},
 };
 use serde_json::Value;
@@ -81,11 +80,18 @@ fn tags(properties: &Value) -> BTreeMap<String, String> {
 
 /// `STACK-LOGICALID-SUFFIX`, cut where the whole would be too long.
 fn generated_name(origin: &Origin, fifo: bool) -> String {
-    let suffix = ids::base32_id("", 12);
+    let suffix = origin.suffix(12);
     let end = if fifo { ".fifo" } else { "" };
     let room = QUEUE_NAME_CHARS - suffix.len() - end.len() - 1;
     let stem: String = format!("{}-{}", origin.stack, origin.logical_id).chars().take(room).collect();
     format!("{stem}-{suffix}{end}")
+}
+
+/// The template's own name, or a generated one.
+fn name_of(origin: &Origin, properties: &Value) -> String {
+    let fifo = properties.get("FifoQueue").is_some_and(|flag| text(flag) == "true");
+    let own = properties.get("QueueName").and_then(Value::as_str).map(str::to_owned);
+    own.unwrap_or_else(|| generated_name(origin, fifo))
 }
 
 impl QueueHandler {
@@ -133,14 +139,23 @@ impl ResourceHandler for QueueHandler {
                 // A template may say so; the operation knows no such attribute on a standard queue.
                 attributes.remove("FifoQueue");
             }
-            let queue_name = match properties.get("QueueName").and_then(Value::as_str) {
-                Some(name) => name.to_owned(),
-                None => generated_name(origin, fifo),
-            };
+            let queue_name = name_of(origin, properties);
             let tags = tags(properties);
             let input = CreateQueueRequest { queue_name, attributes: Some(attributes), tags: Some(tags) };
             let url = self.0.create_queue(ctx, input).await?.queue_url.unwrap_or_default();
             self.find(ctx, &url)
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        ctx: &'a Context,
+        origin: &'a Origin,
+        properties: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+        Box::pin(async move {
+            let name = name_of(origin, properties);
+            self.read(ctx, &name).await
         })
     }
 
