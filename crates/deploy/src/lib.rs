@@ -6,3 +6,4 @@
 
 pub mod document;
 pub mod project;
+pub mod template;

@@ -53,6 +53,8 @@ impl Reader<'_> {
 
     fn malformed(&self) -> Problem {
         let Place { line, column } = self.place;
+        // AWS names the column after the character that it could not read.
+        let column = column.saturating_add(1);
         Problem::new(match self.dialect {
             Dialect::Aws => {
                 format!("Template format error: JSON not well-formed. (line {line}, column {column})")

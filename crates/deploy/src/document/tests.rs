@@ -65,7 +65,9 @@ fn anchors_and_merge_keys() {
 #[test]
 fn what_is_not_well_formed() {
     let text = |text: &str| read(text).unwrap_err().text;
-    assert_eq!(text("{\"a\": 1,}"), "Template format error: JSON not well-formed. (line 1, column 9)");
+    let not_a_colon = r#"{"this is invalid JSON"="bobbins"}"#;
+    assert_eq!(text(not_a_colon), "Template format error: JSON not well-formed. (line 1, column 25)");
+    assert_eq!(text("{\"a\": 1,}"), "Template format error: JSON not well-formed. (line 1, column 10)");
     assert!(text("a: [1\nb: 2").starts_with("Template format error: YAML not well-formed. (line "));
     assert!(text("a: !Foo x").starts_with("Template format error: YAML not well-formed. (line 1, column "));
     assert!(read_as("a: !Foo x", Dialect::Js).unwrap_err().text.contains("!Foo"));

@@ -1,0 +1,16 @@
+//! CloudFormation's template language: what a template says, judged and evaluated. Synchronous and pure: what only a
+//! running stack knows comes by [`Known`]; macros, SSM parameters, exports and dynamic references are their service's.
+//!
+//! The way of a template: [`Template::parse`] (shape, in AWS's words) → its transforms, which are the service's →
+//! [`Template::settle`] (parameters) → [`prepare`] (rules, conditions, references, cycles) → [`Prepared`], which evaluates
+//! properties and outputs while the stack is being built.
+//!
+//! Dynamic references (`{{resolve:…}}`) stay text in what is evaluated.
+
+mod declare;
+mod parameter;
+mod prepare;
+
+pub use declare::{Capabilities, Declared, Template, Transform};
+pub use parameter::{Arguments, Constraint, Parameter, Settled};
+pub use prepare::{Known, Output, Prepared, Pseudo, Resource, prepare};
