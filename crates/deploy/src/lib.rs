@@ -5,5 +5,6 @@
 //! their files into templates, `project` is what a directory holds, `check` finds traps before they are deployed.
 
 pub mod document;
+pub mod package;
 pub mod project;
 pub mod template;

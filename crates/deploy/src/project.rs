@@ -46,7 +46,7 @@ pub enum Content {
 }
 
 /// A place in a template that names an uploaded object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// JSON pointer to the object that gets the two members, `/Resources/F/Properties/Code`.
     pub pointer: String,

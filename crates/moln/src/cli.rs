@@ -28,6 +28,16 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the application of a directory: start a server if none answers, deploy, follow logs, deploy again on changes.
+    Up(Box<Up>),
+    /// Deploy the application of a directory.
+    Deploy(Box<Deploy>),
+    /// Remove what was deployed from a directory.
+    Remove(Box<Named>),
+    /// Print what was deployed from a directory: endpoints, functions, queues, outputs.
+    Info(Box<Named>),
+    /// Print the CloudFormation template that a directory comes to.
+    Template(Box<Template>),
     /// Start the server.
     Serve(Box<Serve>),
     /// Print the environment that points AWS clients at a server.
@@ -316,6 +326,86 @@ pub(crate) struct Restore {
     /// The data directory to fill: missing or empty [default: as for serve]
     #[arg(long, env = "MOLN_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+const DEPLOY_EXAMPLES: &str = "\
+Examples:
+  moln up                                    the application of this directory, as long as you like
+  moln deploy services/orders --stage test
+  moln deploy --stack shop --param Stage=test   a plain or a SAM template
+  moln info; moln remove
+
+A directory holds a serverless.yml, a template.yaml (SAM or CloudFormation) or a template.json.";
+
+/// What a deployment depends on besides its files.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Choices {
+    /// The stage [default: the file's own, else dev]
+    #[arg(short, long)]
+    pub(crate) stage: Option<String>,
+    /// The region [default: the file's own, else AWS_REGION, else us-east-1]
+    #[arg(short, long)]
+    pub(crate) region: Option<String>,
+    /// The stack's name [default: the file's own, else the directory's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// A parameter; can be given several times
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// A serverless.yml's plugin that Moln does not know and that may be left out
+    #[arg(long = "ignore-plugin", value_name = "NAME")]
+    pub(crate) ignore_plugins: Vec<String>,
+}
+
+/// Options of `deploy`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DEPLOY_EXAMPLES)]
+pub(crate) struct Deploy {
+    /// The directory, or the deployment file itself
+    #[arg(default_value = ".")]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) choices: Choices,
+    /// One JSON object a line, for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Options of `up`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) deploy: Deploy,
+    /// Where a server that is started here keeps everything [default: as for serve]
+    #[arg(long, env = "MOLN_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// Options of `info` and `remove`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Named {
+    /// The directory, or the deployment file itself; not read when --stack names the stack
+    #[arg(default_value = ".")]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) choices: Choices,
+    /// One JSON object, for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Options of `template`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Template {
+    /// The directory, or the deployment file itself
+    #[arg(default_value = ".")]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) choices: Choices,
 }
 
 /// Options of `invoke`.

@@ -46,16 +46,6 @@ pub(crate) struct Server {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// What an invoke came to.
-pub(crate) struct Invoked {
-    pub(crate) status: StatusCode,
-    /// The last of the log, base64.
-    pub(crate) log: Option<String>,
-    /// The function itself failed.
-    pub(crate) failed: bool,
-    pub(crate) payload: Bytes,
-}
-
 impl Server {
     /// The server that the options, or the environment, name.
     pub(crate) fn find(target: &Target) -> Result<Self, Failure> {
@@ -84,6 +74,30 @@ impl Server {
     /// The address as given.
     pub(crate) fn url(&self) -> String {
         self.uri.to_string().trim_end_matches('/').to_owned()
+    }
+
+    /// Whether it is this machine, by its address.
+    pub(crate) fn is_here(&self) -> bool {
+        self.tls.is_none() && self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// `127.0.0.1:4566`.
+    pub(crate) fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// The address of a host that a service owns, such as an HTTP API's: below `localhost` on this machine, where every
+    /// name is the machine itself, else below the server's own name.
+    pub(crate) fn url_of_host(&self, name: &str) -> String {
+        let host = match self.host.parse::<std::net::IpAddr>() {
+            Ok(address) if address.is_loopback() => "localhost",
+            _ => &self.host,
+        };
+        format!("{}://{name}.{host}:{}", self.uri.scheme_str().unwrap_or("http"), self.port)
     }
 
     async fn connect(&self) -> Result<Pin<Box<dyn Stream>>, Failure> {
@@ -116,7 +130,7 @@ impl Server {
         self.send(request).await
     }
 
-    async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let socket = self.connect().await?;
         let failed =
             |why: hyper::Error| Failure::new(format!("{} broke off the conversation: {why}", self.url()));
@@ -136,7 +150,13 @@ impl Server {
         Ok(request)
     }
 
-    fn unsigned(&self, method: Method, path: &str, body: &Bytes) -> Result<Request<Body>, Failure> {
+    /// A request with its `Host`, before anybody signed it.
+    pub(crate) fn unsigned(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Bytes,
+    ) -> Result<Request<Body>, Failure> {
         let bad = |_| Failure::usage("the server's address cannot be used in a request.");
         let uri: Uri = path.parse().map_err(|_| Failure::usage("the path cannot be used in a request."))?;
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
@@ -159,74 +179,6 @@ impl Server {
         let text = whole(response.into_body()).await?;
         let value = serde_json::from_slice(&text).unwrap_or(serde_json::Value::Null);
         Ok((status, value))
-    }
-
-    /// Calls an operation of an AWS JSON service; `operation` is the value of `X-Amz-Target`.
-    pub(crate) async fn call(
-        &self,
-        service: &str,
-        operation: &str,
-        input: &serde_json::Value,
-    ) -> Result<(StatusCode, serde_json::Value), Failure> {
-        let bad = |_| Failure::usage("the operation's name cannot be used in a request.");
-        let body = Bytes::from(input.to_string());
-        let mut request = self.unsigned(Method::POST, "/", &body)?;
-        let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        headers.insert("x-amz-target", HeaderValue::from_str(operation).map_err(bad)?);
-        if let Some(signer) = signer() {
-            let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-            let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-            let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-            let signer = Signer { region, service: service.to_owned(), ..signer };
-            let now = SystemClock::default().now();
-            sign(&signer, &Method::POST, &Uri::from_static("/"), request.headers_mut(), &body, now);
-        }
-        let response = self.send(request).await?;
-        let status = response.status();
-        let text = whole(response.into_body()).await?;
-        Ok((status, serde_json::from_slice(&text).unwrap_or(serde_json::Value::Null)))
-    }
-
-    /// Invokes a function and waits for its answer.
-    pub(crate) async fn invoke(
-        &self,
-        name: &str,
-        qualifier: Option<&str>,
-        payload: Bytes,
-        logs: bool,
-    ) -> Result<Invoked, Failure> {
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:.$".contains(&b));
-        if !plain(name) || !qualifier.is_none_or(plain) {
-            return Err(Failure::usage("that is no function's name."));
-        }
-        let mut path = format!("/2015-03-31/functions/{}/invocations", name.replace('$', "%24"));
-        if let Some(qualifier) = qualifier {
-            path = format!("{path}?Qualifier={}", qualifier.replace('$', "%24"));
-        }
-        let mut request = self.unsigned(Method::POST, &path, &payload)?;
-        request
-            .headers_mut()
-            .insert("x-amz-log-type", HeaderValue::from_static(if logs { "Tail" } else { "None" }));
-        // The scope of the signature names the service; a development server takes any key.
-        let region = std::env::var("AWS_REGION").or_else(|_| std::env::var("AWS_DEFAULT_REGION"));
-        let signer = signer().unwrap_or_else(|| Signer {
-            access_key: "test".into(),
-            secret: "test".into(),
-            region: String::new(),
-            service: String::new(),
-        });
-        let region = region.unwrap_or_else(|_| "us-east-1".to_owned());
-        let signer = Signer { region, service: "lambda".into(), ..signer };
-        let uri = request.uri().clone();
-        sign(&signer, &Method::POST, &uri, request.headers_mut(), &payload, SystemClock::default().now());
-        let response = self.send(request).await?;
-        let text = |name: &str| {
-            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
-        let (status, log) = (response.status(), text("x-amz-log-result"));
-        let failed = text("x-amz-function-error").is_some();
-        Ok(Invoked { status, log, failed, payload: whole(response.into_body()).await?.into() })
     }
 
     /// What an answer that is no success means.
@@ -258,7 +210,8 @@ pub(crate) async fn piece(body: &mut Incoming) -> Result<Option<Bytes>, Failure>
     }
 }
 
-async fn whole(mut body: Incoming) -> Result<Vec<u8>, Failure> {
+/// Reads an answer's body to its end.
+pub(crate) async fn whole(mut body: Incoming) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
     while let Some(bytes) = piece(&mut body).await? {
         text.extend_from_slice(&bytes);
@@ -270,7 +223,7 @@ async fn whole(mut body: Incoming) -> Result<Vec<u8>, Failure> {
 }
 
 /// Who signs: the root key from the environment, else the AWS credentials there. Servers on loopback ask for none.
-fn signer() -> Option<Signer> {
+pub(crate) fn signer() -> Option<Signer> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (access_key, secret) = match key_of_environment() {
         Some(key) => key,

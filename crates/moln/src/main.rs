@@ -1,6 +1,7 @@
 //! `moln`: the serverless cloud you own, as one program. This crate reads the command line and the configuration, puts the
 //! parts together ([`compose`], the only place that knows every service), and runs.
 
+mod aws;
 mod blobs;
 mod cli;
 mod client;
@@ -8,12 +9,14 @@ mod commands;
 mod compose;
 mod config;
 mod control;
+mod deploy;
 mod failure;
 mod functions;
 mod keys;
 mod logging;
 mod pieces;
 mod sandbox;
+mod tail;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 
 mod backup;
 mod clock;
+mod deploy;
 mod doctor;
 mod env;
 mod health;
@@ -9,6 +10,7 @@ mod invoke;
 mod logs;
 pub(crate) mod runtimes;
 mod serve;
+mod up;
 
 use std::{
     io::{self, Write},
@@ -25,6 +27,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     // Data and backups hold everybody's messages: what is made here is for this user alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match cli.command {
+        Command::Up(options) => blocking(up::run(&options)),
+        Command::Deploy(options) => blocking(deploy::run(&options)),
+        Command::Remove(options) => blocking(deploy::remove(&options)),
+        Command::Info(options) => blocking(deploy::info(&options)),
+        Command::Template(options) => deploy::template(&options),
         Command::Serve(options) => serve::run(*options),
         Command::Env(options) => env::run(&options),
         Command::Clock(options) => blocking(clock::run(&options.what)),

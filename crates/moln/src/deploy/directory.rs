@@ -1,0 +1,102 @@
+//! Which deployment file a directory holds, and what it comes to.
+
+use std::path::{Path, PathBuf};
+
+use moln_deploy::{
+    document::{self, Problem},
+    project::Project,
+};
+
+use crate::{
+    aws::region_of_environment,
+    cli::{Choices, Named},
+    failure::Failure,
+};
+
+/// Plain and SAM templates, by the names that their tools look for.
+const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
+
+/// Reads what a directory, or a deployment file, comes to.
+pub(crate) fn project(directory: &Path, choices: &Choices) -> Result<Project, Failure> {
+    let file = find(directory)?;
+    template(&file, choices)
+}
+
+/// The stack's name and region: what the command line says, else what the files say.
+pub(crate) fn stack(options: &Named) -> Result<(String, String), Failure> {
+    if let Some(name) = &options.choices.stack {
+        return Ok((name.clone(), region(&options.choices, None)));
+    }
+    let project = project(&options.directory, &options.choices)?;
+    let region = region(&options.choices, project.region.as_deref());
+    Ok((project.stack, region))
+}
+
+/// Where to deploy.
+pub(crate) fn region(choices: &Choices, of_file: Option<&str>) -> String {
+    let of_file = of_file.map(str::to_owned);
+    choices
+        .region
+        .clone()
+        .or(of_file)
+        .or_else(region_of_environment)
+        .unwrap_or_else(|| "us-east-1".to_owned())
+}
+
+fn find(directory: &Path) -> Result<PathBuf, Failure> {
+    if directory.is_file() {
+        return Ok(directory.to_owned());
+    }
+    if !directory.is_dir() {
+        return Err(Failure::usage(format!("there is no directory {}.", directory.display())));
+    }
+    let there = TEMPLATES.iter().map(|name| directory.join(name)).find(|path| path.is_file());
+    there.ok_or_else(|| {
+        Failure::usage(format!("{} holds nothing that can be deployed.", directory.display())).next(
+            "It would be a serverless.yml, a template.yaml or a template.json; or give the file itself.",
+        )
+    })
+}
+
+/// A template as it stands: nothing is packed.
+fn template(file: &Path, choices: &Choices) -> Result<Project, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| Failure::new(format!("cannot read {}: {why}.", file.display())))?;
+    let template = document::read(&text).map_err(|problem| problems(&[problem.in_file(file)]))?.to_json();
+    Ok(Project {
+        stack: choices.stack.clone().map_or_else(|| name_of(file), Ok)?,
+        region: None,
+        template,
+        tags: Vec::new(),
+        parameters: parameters(choices)?,
+        packages: Vec::new(),
+        notices: Vec::new(),
+    })
+}
+
+/// The directory's name as a stack's.
+fn name_of(file: &Path) -> Result<String, Failure> {
+    let unnamed = || Failure::usage("the stack has no name.").next("Give it one: --stack NAME.");
+    let directory =
+        file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned)).ok_or_else(unnamed)?;
+    let name = directory.file_name().and_then(|name| name.to_str()).ok_or_else(unnamed)?;
+    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).to_owned();
+    if name.is_empty() { Err(unnamed()) } else { Ok(name) }
+}
+
+fn parameters(choices: &Choices) -> Result<Vec<(String, String)>, Failure> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("'{text}' is no parameter.")).next("Write --param NAME=VALUE.")
+        })?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    choices.params.iter().map(pair).collect()
+}
+
+/// Everything that is wrong, a line each.
+fn problems(problems: &[Problem]) -> Failure {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    Failure::usage(lines.join("\n      "))
+}

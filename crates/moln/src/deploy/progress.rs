@@ -1,0 +1,85 @@
+//! What a person, or a script, sees while something is deployed.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal as _, Write as _},
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+
+/// Something that happened to a resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) logical_id: String,
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) reason: Option<String>,
+}
+
+/// Where it is told.
+pub(crate) struct Progress {
+    json: bool,
+    colour: bool,
+    began: BTreeMap<String, Instant>,
+}
+
+impl Progress {
+    /// Lines for people, or one JSON object a line.
+    pub(crate) fn new(json: bool) -> Self {
+        let colour = !json && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { json, colour, began: BTreeMap::new() }
+    }
+
+    /// A line for people.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.json {
+            let _ = writeln!(io::stdout(), "{line}");
+        }
+    }
+
+    /// A line for scripts.
+    pub(crate) fn tell(&self, value: &Value) {
+        if self.json {
+            let _ = writeln!(io::stdout(), "{value}");
+        }
+    }
+
+    /// Text in an ANSI colour, where there is one.
+    pub(crate) fn paint(&self, colour: u8, text: &str) -> String {
+        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Shows an event: the end of each piece of work with the time it took, and every failure with its reason.
+    pub(crate) fn event(&mut self, event: &Event) {
+        self.tell(&json!({
+            "event": event.status, "resource": event.logical_id, "type": event.kind, "reason": event.reason,
+        }));
+        let began = self.began.get(&event.logical_id).copied();
+        if event.status.ends_with("_IN_PROGRESS") {
+            self.began.entry(event.logical_id.clone()).or_insert_with(Instant::now);
+            if event.status.contains("ROLLBACK") && event.kind == "AWS::CloudFormation::Stack" {
+                self.say(
+                    &self.paint(33, &format!("  ↶ {}", event.reason.as_deref().unwrap_or("rolling back"))),
+                );
+            }
+            return;
+        }
+        self.began.remove(&event.logical_id);
+        let took = began.map(|began| format!("  {} ms", began.elapsed().as_millis())).unwrap_or_default();
+        let verb = match event.status.split('_').next() {
+            Some("CREATE") => "made",
+            Some("UPDATE") => "changed",
+            Some("DELETE") => "removed",
+            _ => "done",
+        };
+        let line = if event.status.ends_with("_FAILED") {
+            let reason = event.reason.as_deref().unwrap_or("no reason given");
+            self.paint(31, &format!("  ✗ {}  {}\n      {reason}", event.logical_id, event.kind))
+        } else {
+            let mark = self.paint(32, "✓");
+            format!("  {mark} {verb:8}{:44} {}{took}", event.logical_id, self.paint(2, &event.kind))
+        };
+        self.say(&line);
+    }
+}
