@@ -44,7 +44,7 @@ check: .venv/ready ## formatting, clippy without a warning, licences and sources
 test-rust: $(PROTOCOL_TESTS)/ready runtimes ## unit and crate tests
 	$(CACHE) MOLN_PROTOCOL_TESTS=$(abspath $(PROTOCOL_TESTS)/protocols) $(CARGO) test --workspace --jobs $(CARGO_JOBS)
 
-test-black-box: build runtimes ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
+test-black-box: build runtimes target/official/.ready ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
 	cd tests && $(CACHE) ../.venv/bin/pytest -n $(CARGO_JOBS) -m "not alone"
 	cd tests && $(CACHE) ../.venv/bin/pytest -m alone
 
@@ -71,6 +71,11 @@ clean-data: ## forget everything `make run` stored
 .venv/ready: tests/requirements.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/requirements.txt
+	touch $@
+
+# AWS's own runtimes, which functions of the tests bring along.
+target/official/.ready: tools/official_runtimes.sh $(wildcard tests/lambda/official/*/*) | .venv/ready
+	tools/official_runtimes.sh
 	touch $@
 
 tests/node/node_modules/.ready: tests/node/package-lock.json
