@@ -2,9 +2,7 @@
 
 mod access;
 mod cors;
-mod event;
 mod host;
-mod reply;
 mod stream;
 
 use std::sync::Arc;
@@ -12,15 +10,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use moln_functions::Invocation;
-use moln_kernel::{ApiError, Context, Lineage, ids};
+use moln_http_event::{Front, NoAnswer as BadGateway, Visit, build, reply, request};
+use moln_kernel::{ApiError, Context, Lineage};
 use moln_wire::{
     ByteStream,
     site::{Site, SiteAnswer, Visitor},
 };
+use serde_json::{Map, json};
 
 use crate::{Lambda, core::Resolved, limits, names::LATEST, tables::UrlRow};
-use event::Visit;
-use reply::{BadGateway, Front};
 
 /// The site of all function URLs.
 pub struct Urls(pub Arc<Lambda>);
@@ -65,7 +63,7 @@ impl Urls {
             add_ids(response.headers_mut(), &ctx, None);
             return response;
         }
-        let trace = trace(&ctx);
+        let trace = request::trace(&ctx);
         let mut response = match self.invoke(&ctx, &visitor, &head, body, &target, &trace).await {
             Ok(response) => response,
             Err(error) => failed(&ctx, &error),
@@ -128,10 +126,17 @@ impl Urls {
             None => (authority, if ctx.endpoint.scheme == "https" { "443" } else { "80" }),
         };
         let source = ctx.source.map(|address| address.to_string());
+        let signer = (url.auth_type != "NONE").then_some(ctx);
         let visit = Visit {
             id: &url.id,
+            account: signer.map_or("anonymous", |signer| signer.account.as_str()),
             domain,
-            signer: (url.auth_type != "NONE").then_some(ctx),
+            route_key: "$default",
+            stage: "$default",
+            path: head.uri.path(),
+            authorizer: signer.map(|signer| json!({"iam": request::signer(signer)})),
+            path_parameters: Map::new(),
+            stage_variables: Map::new(),
             source: source.as_deref().unwrap_or_default(),
             trace,
             scheme: ctx.endpoint.scheme,
@@ -139,7 +144,7 @@ impl Urls {
             request_id: ctx.request_id.as_str(),
             now: ctx.now,
         };
-        let payload = Bytes::from(event::build(head, &body, &visit).to_string());
+        let payload = Bytes::from(build(head, &body, &visit).to_string());
         if payload.len() > limits::SYNC_PAYLOAD_BYTES {
             return Err(too_long());
         }
@@ -176,14 +181,6 @@ fn with(front: Front, body: ByteStream) -> Response<ByteStream> {
     *response.status_mut() = front.status;
     *response.headers_mut() = front.headers;
     response
-}
-
-/// What the caller sent, or a new root.
-fn trace(ctx: &Context) -> String {
-    match &ctx.trace {
-        Some(trace) => trace.to_string(),
-        None => format!("Root=1-{:08x}-{}", ctx.now.seconds(), ids::hex_id("", 24)),
-    }
 }
 
 /// By which the answer is found in logs.

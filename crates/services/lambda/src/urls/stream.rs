@@ -9,14 +9,12 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use moln_functions::{Finished, StreamBody, Streamed};
+use moln_http_event::{Front, NoAnswer as BadGateway, reply};
 use moln_kernel::{ApiError, clock::BoxFuture};
 use moln_wire::{ByteStream, Pieces};
 use serde_json::Value;
 
-use super::{
-    reply::{self, BadGateway, Front},
-    with,
-};
+use super::with;
 use crate::{limits, state::Slot};
 
 /// What a runtime says of an answer that begins with status and headers.

@@ -1,4 +1,4 @@
-//! The answer that what a function returned becomes.
+//! The answer that what a function returned becomes: payload format 2.0, and the parts of it that 1.0 shares.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-response-payload>
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -23,21 +23,23 @@ const REMAPPED: [&str; 11] = [
 
 /// Status and headers.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Front {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+pub struct Front {
+    /// The status, 200 and above.
+    pub status: StatusCode,
+    /// The headers, with a content type.
+    pub headers: HeaderMap,
 }
 
-/// What a function returned is no answer: 502.
+/// What a function returned is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadGateway;
+pub struct NoAnswer;
 
 /// Reads what a function returned. An object with `statusCode` says all itself; anything else is the body of a 200.
-pub(crate) fn read(payload: &[u8]) -> Result<(Front, Bytes), BadGateway> {
+pub fn read(payload: &[u8]) -> Result<(Front, Bytes), NoAnswer> {
     if payload.is_empty() {
         return Ok((front(&Map::new())?, Bytes::new()));
     }
-    let value: Value = serde_json::from_slice(payload).map_err(|_| BadGateway)?;
+    let value: Value = serde_json::from_slice(payload).map_err(|_| NoAnswer)?;
     match value {
         Value::Object(members) if members.contains_key("statusCode") => {
             let body = body(&members)?;
@@ -49,18 +51,15 @@ pub(crate) fn read(payload: &[u8]) -> Result<(Front, Bytes), BadGateway> {
 }
 
 /// Reads `statusCode`, `headers`, `cookies`: of an answer, or of the prelude of a streamed one.
-pub(crate) fn front(members: &Map<String, Value>) -> Result<Front, BadGateway> {
+pub fn front(members: &Map<String, Value>) -> Result<Front, NoAnswer> {
     let status = match members.get("statusCode") {
         None | Some(Value::Null) => 200,
-        Some(Value::Number(number)) => {
-            number.as_u64().and_then(|n| u16::try_from(n).ok()).ok_or(BadGateway)?
-        }
-        Some(Value::String(text)) => text.parse().map_err(|_| BadGateway)?,
-        Some(_) => return Err(BadGateway),
+        Some(Value::Number(number)) => number.as_u64().and_then(|n| u16::try_from(n).ok()).ok_or(NoAnswer)?,
+        Some(Value::String(text)) => text.parse().map_err(|_| NoAnswer)?,
+        Some(_) => return Err(NoAnswer),
     };
     // Interim answers are not an answer.
-    let status =
-        StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 200).ok_or(BadGateway)?;
+    let status = StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 200).ok_or(NoAnswer)?;
     let mut headers = HeaderMap::new();
     match members.get("headers") {
         None | Some(Value::Null) => {}
@@ -69,17 +68,17 @@ pub(crate) fn front(members: &Map<String, Value>) -> Result<Front, BadGateway> {
                 add(&mut headers, name, value)?;
             }
         }
-        Some(_) => return Err(BadGateway),
+        Some(_) => return Err(NoAnswer),
     }
     match members.get("cookies") {
         None | Some(Value::Null) => {}
         Some(Value::Array(cookies)) => {
             for cookie in cookies {
                 let value = cookie.as_str().and_then(|text| HeaderValue::from_str(text).ok());
-                headers.append(header::SET_COOKIE, value.ok_or(BadGateway)?);
+                headers.append(header::SET_COOKIE, value.ok_or(NoAnswer)?);
             }
         }
-        Some(_) => return Err(BadGateway),
+        Some(_) => return Err(NoAnswer),
     }
     if !headers.contains_key(header::CONTENT_TYPE) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -87,28 +86,28 @@ pub(crate) fn front(members: &Map<String, Value>) -> Result<Front, BadGateway> {
     Ok(Front { status, headers })
 }
 
-fn add(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), BadGateway> {
+fn add(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), NoAnswer> {
     let text = match value {
         Value::Null => return Ok(()),
         Value::String(text) => text.clone(),
         Value::Number(_) | Value::Bool(_) => value.to_string(),
-        Value::Array(_) | Value::Object(_) => return Err(BadGateway),
+        Value::Array(_) | Value::Object(_) => return Err(NoAnswer),
     };
     let name = name.to_ascii_lowercase();
     let name = if REMAPPED.contains(&name.as_str()) { format!("x-amzn-remapped-{name}") } else { name };
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| BadGateway)?;
-    headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).map_err(|_| BadGateway)?);
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| NoAnswer)?;
+    headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).map_err(|_| NoAnswer)?);
     Ok(())
 }
 
-fn body(members: &Map<String, Value>) -> Result<Bytes, BadGateway> {
+fn body(members: &Map<String, Value>) -> Result<Bytes, NoAnswer> {
     let text = match members.get("body") {
         None | Some(Value::Null) => return Ok(Bytes::new()),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
     if members.get("isBase64Encoded").and_then(Value::as_bool) == Some(true) {
-        return STANDARD.decode(text).map(Bytes::from).map_err(|_| BadGateway);
+        return STANDARD.decode(text).map(Bytes::from).map_err(|_| NoAnswer);
     }
     Ok(text.into())
 }
@@ -170,8 +169,8 @@ mod tests {
             json!({"statusCode": 200, "cookies": [1]}),
             json!({"statusCode": 200, "body": "%", "isBase64Encoded": true}),
         ] {
-            assert_eq!(read(value.to_string().as_bytes()).unwrap_err(), BadGateway, "{value}");
+            assert_eq!(read(value.to_string().as_bytes()).unwrap_err(), NoAnswer, "{value}");
         }
-        assert_eq!(read(b"{").unwrap_err(), BadGateway);
+        assert_eq!(read(b"{").unwrap_err(), NoAnswer);
     }
 }
