@@ -17,6 +17,7 @@ mod link;
 mod means;
 mod memory;
 mod messages;
+mod peers;
 mod report;
 mod sandbox;
 mod spec;
@@ -24,6 +25,7 @@ mod sys;
 
 pub use error::Error;
 pub use launcher::{Launcher, LauncherProcess, Mode, Settings};
+pub use peers::{Ends, Peers};
 pub use report::{Report, Step, Tier};
 pub use sandbox::{Exit, Listening, Process, Sandbox, Usage};
 pub use spec::{Bind, Network, ProcessSpec, SandboxSpec};

@@ -4,6 +4,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use seccompiler::BpfProgram;
 
+use crate::peers::Kind;
+
 /// The user and group a function's processes have inside, as on AWS.
 pub(crate) const USER: u32 = 993;
 /// See [`USER`].
@@ -34,6 +36,17 @@ pub(crate) enum Proc {
     Bound,
 }
 
+/// What is seen of connections on the machine's loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// The kernel does not tell whose they are.
+    Nothing,
+    /// Whose they are; other users' processes cannot be looked into.
+    Users,
+    /// Every process's.
+    Everything,
+}
+
 /// Everything that is known about how to build a sandbox here.
 #[derive(Clone, Debug)]
 pub(crate) struct Means {
@@ -46,6 +59,8 @@ pub(crate) struct Means {
     pub(crate) filters: Arc<Vec<BpfProgram>>,
     /// Whether the kernel's count of a user's processes is a sandbox's count.
     pub(crate) counted: bool,
+    /// What is seen of connections.
+    pub(crate) seen: Seen,
     /// The launcher's directory.
     pub(crate) run: PathBuf,
 }
@@ -59,6 +74,19 @@ impl Means {
     /// Whether a sandbox has its own process numbers.
     pub(crate) fn own_pids(&self) -> bool {
         self.mounts() && self.proc == Proc::Fresh
+    }
+
+    /// How connections of a sandbox are known: of the one at `slot`, whose first process is `pid` and whose functions
+    /// have this user of theirs.
+    pub(crate) fn peers(&self, user: Option<(u32, u32)>, slot: u32, pid: i32) -> Kind {
+        match (self.namespaces, self.user(slot), user) {
+            _ if self.seen == Seen::Nothing => Kind::Everybody,
+            (Namespaces::Mapped, Some(user), _) | (Namespaces::Absent, _, Some((user, _))) => {
+                Kind::User(user)
+            }
+            (Namespaces::Privileged, ..) if self.seen == Seen::Users => Kind::Everybody,
+            _ => Kind::Below(pid),
+        }
     }
 
     /// The machine's user for the sandbox at `slot`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bind, Report, SandboxSpec};
+use crate::{Bind, Peers, Report, SandboxSpec};
 
 /// Server → launcher.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub(crate) struct Made {
     pub(crate) plain: bool,
     /// The directory that is `/tmp` then.
     pub(crate) tmp: PathBuf,
+    /// How its connections are known.
+    pub(crate) peers: Peers,
 }
 
 /// The control groups of a sandbox, as directories.

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    Bind, Error, ProcessSpec, SandboxSpec,
+    Bind, Error, Peers, ProcessSpec, SandboxSpec,
     control::Control,
     launcher::{Guard, checked, unsent},
     limits,
@@ -155,6 +155,11 @@ impl Sandbox {
     /// The listeners that were asked for; empty the second time.
     pub fn take_listeners(&mut self) -> Vec<Listening> {
         std::mem::take(&mut self.listening)
+    }
+
+    /// Who is inside, for listeners on the machine's loopback.
+    pub fn peers(&self) -> Peers {
+        self.live.made.peers
     }
 
     /// Shows more of the machine inside, now. Unsupported where [`crate::Report::late_binds`] is false and a process was

@@ -199,6 +199,29 @@ async fn memory_is_measured(bed: &Bed) {
     sandbox.kill().await.unwrap();
 }
 
+/// Whoever shares the loopback is told apart from who is inside.
+async fn strangers(bed: &Bed, sandbox: &moln_sandbox::Sandbox) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{} && head -n 1 <&3", address.port());
+    let other = bed.create().await;
+    let apart = bed.launcher.report().steps.iter().any(|step| step.name == "connections" && step.holds);
+    assert_eq!(apart, bed.launcher.report().tier != Tier::D, "{:#?}", bed.launcher.report());
+    for (from, inside) in [(sandbox, true), (&other, false)] {
+        // By a child of what was started, too.
+        for connect in [connect.clone(), format!("({connect}) & wait")] {
+            let asking = common::start(from, &["/bin/bash", "-c", &connect]).await;
+            let (mut stream, _) = listener.accept().unwrap();
+            assert_eq!(sandbox.peers().include(&stream), inside || !apart);
+            stream.write_all(b"hello\n").unwrap();
+            assert_eq!(asking.end().await.1, "hello\n");
+        }
+    }
+    let _stranger = TcpStream::connect(address).unwrap();
+    assert_eq!(sandbox.peers().include(&listener.accept().unwrap().0), !apart);
+    other.kill().await.unwrap();
+}
+
 async fn networks(bed: &Bed) {
     let answer = |listening: moln_sandbox::Listening| {
         std::thread::spawn(move || {
@@ -222,6 +245,7 @@ async fn networks(bed: &Bed) {
     let (_, out, err) = common::start(&sandbox, &["/bin/bash", "-c", &ask(port)]).await.end().await;
     assert_eq!(out, "hello\n", "{err}");
     answering.join().unwrap();
+    strangers(bed, &sandbox).await;
     sandbox.kill().await.unwrap();
 
     spec.network = Network::Isolated;

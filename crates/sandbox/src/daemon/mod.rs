@@ -22,11 +22,12 @@ use rustix::{
 
 use self::{etc::Etc, groups::Hierarchy};
 use crate::{
-    Mode, Report, SandboxSpec, channel,
+    Mode, Network, Peers, Report, SandboxSpec, channel,
     inside::{self, processes::descendants},
     limits,
     means::{GROUP, Means, Namespaces, USER},
     messages::{Begin, Failure, Groups, Made, News, Order, Tell},
+    peers::Kind,
     sys::{self, Cloned, namespace},
 };
 
@@ -238,6 +239,11 @@ impl Daemon {
             let pid = kept.pid.as_raw_nonzero().get();
             self.hierarchy.restrict(&mut kept.groups, kept.serial, pid, &spec)?;
             let memory_limited = kept.groups.memory.is_some();
+            let kind = if spec.network == Network::Isolated {
+                Kind::Everybody
+            } else {
+                self.means.peers(user, kept.slot, pid)
+            };
             let begin = Begin { spec, memory_limited, user, tmp: tmp.clone() };
             channel::send(&channel, &begin, &[]).map_err(|why| {
                 // It may have told why it ended.
@@ -246,7 +252,7 @@ impl Daemon {
                     _ => Failure::system("starting a sandbox", why),
                 }
             })?;
-            Ok(Made { groups: kept.groups.clone(), plain, tmp })
+            Ok(Made { groups: kept.groups.clone(), plain, tmp, peers: Peers(kind) })
         });
         self.kept.insert(id, kept);
         match begun {

@@ -17,8 +17,9 @@ use crate::{
     Mode, Network, Report, SandboxSpec, Step, Tier, channel,
     inside::{filter, rules},
     limits,
-    means::{Means, Namespaces, Proc},
+    means::{Means, Namespaces, Proc, Seen},
     messages::{Ask, Ended, Failure, Tell},
+    peers::{self, Kind},
 };
 
 /// One way to build.
@@ -51,6 +52,7 @@ impl Daemon {
             steps.fails("namespaces", "switched off: --sandbox=off".into());
         }
         self.means.counted = self.counts();
+        self.connections(&mut steps);
         let isolated_network = self.means.mounts() && self.network(&mut steps);
         self.describe(&mut steps);
         let confined = !self.means.filters.is_empty() && (self.means.landlock || self.means.users.is_some());
@@ -169,6 +171,25 @@ impl Daemon {
             Namespaces::Own => kernel_at_least(5, 14),
             Namespaces::Absent => self.means.users.is_some(),
         }
+    }
+
+    /// Whether functions that share the machine's network can be kept from each other's Runtime API.
+    fn connections(&mut self, steps: &mut Steps) {
+        let told = peers::told();
+        if self.sandboxed && told.is_ok() {
+            let everything = capable(&[CapabilitySet::SYS_PTRACE]);
+            self.means.seen = if everything { Seen::Everything } else { Seen::Users };
+        }
+        let shared = match told {
+            Err(why) => format!("the kernel does not tell whose they are: {why}"),
+            Ok(()) if !self.sandboxed => "switched off: --sandbox=off".into(),
+            Ok(()) if self.means.peers(None, 0, 0) == Kind::Everybody => "functions share a user".into(),
+            Ok(()) => {
+                return steps
+                    .holds("connections", "a function's Runtime API answers that function only".into());
+            }
+        };
+        steps.fails("connections", format!("{shared}; functions may reach each other's Runtime API"));
     }
 
     fn network(&mut self, steps: &mut Steps) -> bool {
@@ -333,6 +354,7 @@ impl Means {
             landlock: false,
             filters: Arc::default(),
             counted: false,
+            seen: Seen::Nothing,
             run,
         }
     }
