@@ -120,6 +120,9 @@ pub(crate) struct Serve {
     /// How well functions must be confined [default: best]
     #[arg(long, env = "MOLN_SANDBOX", value_enum)]
     pub(crate) sandbox: Option<Sandbox>,
+    /// Functions reach this server and nothing else: no internet, no other port of this machine
+    #[arg(long, env = "MOLN_ISOLATE_FUNCTIONS")]
+    pub(crate) isolate_functions: bool,
     #[command(flatten)]
     pub(crate) languages: Languages,
     /// Configuration file [default: ./moln.toml if it is there]

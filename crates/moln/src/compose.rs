@@ -128,6 +128,7 @@ pub(crate) fn compose(
     let ports = moln_s3::Ports {
         queues: Some(queues.clone()),
         credentials: Some(keyring.clone()),
+        timers: Some(timers.clone()),
         ..moln_s3::Ports::default()
     };
     let unprepared = |why: moln_kernel::ApiError| Failure::new(format!("S3 cannot start: {}.", why.message));
@@ -142,6 +143,7 @@ pub(crate) fn compose(
         blobs: blobs.clone(),
         data: &config.data,
         languages: &config.languages,
+        isolated: config.isolate_functions,
         platform,
     })?;
     let lambda = Lambda::open(Ports {

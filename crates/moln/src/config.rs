@@ -45,6 +45,7 @@ struct File {
     log_requests: bool,
     max_connections: Option<usize>,
     sandbox: Option<Sandbox>,
+    isolate_functions: bool,
 }
 
 /// Everything the server needs to know, checked.
@@ -62,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) log_requests: bool,
     pub(crate) limits: Limits,
     pub(crate) sandbox: Sandbox,
+    /// Functions have a network of their own, on which this server is the only other.
+    pub(crate) isolate_functions: bool,
     pub(crate) languages: Languages,
 }
 
@@ -113,6 +116,7 @@ impl Config {
             log_requests: given.log_requests || file.log_requests,
             limits,
             sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Best),
+            isolate_functions: given.isolate_functions || file.isolate_functions,
             languages: given.languages,
         })
     }

@@ -43,6 +43,8 @@ pub(crate) struct Parts<'p> {
     pub(crate) blobs: Blobs,
     pub(crate) data: &'p Path,
     pub(crate) languages: &'p Languages,
+    /// Functions reach the server and nothing else.
+    pub(crate) isolated: bool,
     /// Where the server listens, and how.
     pub(crate) platform: (&'static str, SocketAddr),
 }
@@ -60,7 +62,7 @@ pub(crate) fn functions(parts: Parts<'_>) -> Result<Functions, Failure> {
         credentials: parts.credentials,
         runtimes: Runtimes::new(runtimes::settings(parts.languages)?),
         code: CodeCache::new(parts.data.join("code"), Arc::new(Zips(parts.blobs))),
-        isolated: false,
+        isolated: parts.isolated,
         platform,
         endpoint: format!("{scheme}://{platform}").into(),
         limits: Limits::default(),

@@ -25,10 +25,19 @@ pub(crate) fn fork(config: &Config) -> Result<LauncherProcess, Failure> {
     LauncherProcess::fork(Settings { mode, run: config.data.join("run") }).map_err(|why| failure(&why))
 }
 
-/// Takes the launcher over, and says how well functions are confined.
-pub(crate) fn attach(process: LauncherProcess) -> Result<Launcher, Failure> {
+/// Takes the launcher over, and says how well functions are confined. `isolated`: they must have networks of their own.
+pub(crate) fn attach(process: LauncherProcess, isolated: bool) -> Result<Launcher, Failure> {
     let launcher = process.attach().map_err(|why| failure(&why))?;
-    let Report { tier, steps, .. } = launcher.report();
+    let Report { tier, steps, isolated_network, .. } = launcher.report();
+    if isolated && !isolated_network {
+        let found = steps
+            .iter()
+            .find(|step| ["isolated network", "namespaces"].contains(&&*step.name) && !step.holds);
+        let why = found.map_or("no namespaces", |step| &step.how);
+        let what =
+            format!("functions cannot be isolated on this machine, as --isolate-functions demands: {why}.");
+        return Err(Failure::new(what).next(NAMESPACES));
+    }
     if *tier >= Tier::B {
         tracing::debug!(%tier, "functions run in sandboxes");
     } else {
@@ -61,7 +70,7 @@ pub(crate) fn probe(directory: &Path) -> Result<Report, Error> {
 /// What to do about a step that does not hold.
 pub(crate) fn hint(step: &Step) -> &'static str {
     match step.name.as_str() {
-        "namespaces" | "file system" | "processes" | "isolated network" => NAMESPACES,
+        "namespaces" | "file system" | "processes" | "connections" | "isolated network" => NAMESPACES,
         "memory limit" | "freezing" | "processor limit" => GROUPS,
         _ => OTHERS,
     }

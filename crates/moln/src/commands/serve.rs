@@ -34,7 +34,7 @@ pub(super) fn run(options: Serve) -> Result<ExitCode, Failure> {
 }
 
 async fn serve_until_stopped(config: Config, launcher: LauncherProcess) -> Result<(), Failure> {
-    let launcher = sandbox::attach(launcher)?;
+    let launcher = sandbox::attach(launcher, config.isolate_functions)?;
     let listeners = bind(&config.listen, config.tls.as_ref())?;
     let store = compose::open(&config.data)?;
     let (stop, mut stopped) = watch::channel(false);
