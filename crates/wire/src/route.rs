@@ -42,15 +42,24 @@ pub fn match_bucket_route(
         None if matches!(path, "/" | "") => "/",
         _ => "/{Bucket}",
     };
-    bucket_labels(path)?;
+    // Text without escapes is UTF-8 as it stands.
+    if path.contains('%') {
+        bucket_labels(path)?;
+    }
     let query = query.unwrap_or_default();
     let sent = |wanted: &str| query.split('&').any(|pair| same_pair(pair, wanted));
     let mut best: Option<((usize, bool, usize, bool), usize)> = None;
     for (index, operation) in model.operations.iter().enumerate() {
-        let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
-        if operation.method != method || pattern != level {
+        // Of a hundred operations most are passed over here, and for most requests, which have no query, all but a few.
+        let Some(fixed) = operation.uri.strip_prefix(level).filter(|_| operation.method == method) else {
             continue;
-        }
+        };
+        let fixed = match fixed.strip_prefix('?') {
+            Some(_) if query.is_empty() => continue,
+            Some(fixed) => fixed,
+            None if fixed.is_empty() => "",
+            None => continue,
+        };
         let mut marks = fixed.split('&').filter(|mark| !mark.is_empty());
         if !marks.clone().all(sent) {
             continue;
@@ -150,6 +159,9 @@ fn label(part: &'static str) -> Option<(&'static str, bool)> {
 
 /// A path's text: percent escapes undone, a plus is a plus.
 fn decoded(text: &str) -> Option<String> {
+    if !text.contains(['%', '+']) {
+        return Some(text.to_owned());
+    }
     decode(text.replace('+', "%2B").as_bytes()).ok().map(std::borrow::Cow::into_owned)
 }
 

@@ -6,7 +6,7 @@ mod success;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use moln_kernel::{ApiError, Context, RequestId};
 
 use crate::{
@@ -121,6 +121,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// S3 calls it so.
 const BUCKETS_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const BUCKETS_HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 
 /// S3's second id: 57 bytes in base64 that tell AWS's support where to look. Ours tells the request's id again.
 pub fn host_id(request_id: &RequestId) -> String {
@@ -157,6 +158,20 @@ fn content_type(protocol: Protocol) -> HeaderValue {
     })
 }
 
+fn status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Tells the request's id; `buckets`: as S3 does.
+fn identify(headers: &mut HeaderMap, buckets: bool, request_id: &RequestId) {
+    if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
+        headers.insert(if buckets { BUCKETS_REQUEST_ID } else { REQUEST_ID }, id);
+    }
+    if buckets && let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(host_id(request_id))) {
+        headers.insert(BUCKETS_HOST_ID, id);
+    }
+}
+
 /// A response with the headers every answer has.
 fn respond<B: From<Vec<u8>>>(
     protocol: Protocol,
@@ -166,15 +181,9 @@ fn respond<B: From<Vec<u8>>>(
     request_id: &RequestId,
 ) -> Response<B> {
     let mut response = Response::new(B::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = self::status(status);
     let headers = response.headers_mut();
-    let ours = model.is_some_and(|model| model.buckets);
-    if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
-        headers.insert(if ours { BUCKETS_REQUEST_ID } else { REQUEST_ID }, id);
-    }
-    if ours && let Ok(id) = HeaderValue::from_str(&host_id(request_id)) {
-        headers.insert("x-amz-id-2", id);
-    }
+    identify(headers, model.is_some_and(|model| model.buckets), request_id);
     if protocol == Protocol::RpcV2Cbor {
         headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
     }

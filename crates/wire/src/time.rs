@@ -34,15 +34,47 @@ pub fn format(moment: Timestamp, format: TimestampFormat) -> String {
             usize::try_from(n).ok().and_then(|n| names.get(n)).copied().unwrap_or_default()
         };
         let (weekday, month) = (name(&WEEKDAYS, days.rem_euclid(7)), name(&MONTHS, month - 1));
-        let _ = write!(out, "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT");
+        out.extend([weekday, ", "]);
+        digits(&mut out, day, 2);
+        out.extend([" ", month, " "]);
+        digits(&mut out, year, 4);
+        out.push(' ');
+        clock(&mut out, (hour, minute, second));
+        out.push_str(" GMT");
     } else {
-        let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+        digits(&mut out, year, 4);
+        out.push('-');
+        digits(&mut out, month, 2);
+        out.push('-');
+        digits(&mut out, day, 2);
+        out.push('T');
+        clock(&mut out, (hour, minute, second));
         if millis > 0 {
             let _ = write!(out, ".{millis:03}");
         }
         out.push('Z');
     }
     out
+}
+
+/// Lists have a moment in every row: the formatting machinery would be a tenth of their work.
+fn digits(out: &mut String, number: i64, width: u32) {
+    if number >= 10_i64.pow(width) {
+        let _ = write!(out, "{number}");
+        return;
+    }
+    for place in (0..width).rev() {
+        let digit = u8::try_from(number / 10_i64.pow(place) % 10).unwrap_or_default();
+        out.push(char::from(b'0' + digit));
+    }
+}
+
+fn clock(out: &mut String, (hour, minute, second): (i64, i64, i64)) {
+    digits(out, hour, 2);
+    out.push(':');
+    digits(out, minute, 2);
+    out.push(':');
+    digits(out, second, 2);
 }
 
 /// Reads a moment written in any of the formats; `format` decides nothing but the error's words.

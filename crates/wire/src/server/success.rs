@@ -109,10 +109,10 @@ fn rest(
     }
     output.write(&mut writer);
     let parts = writer.into_parts();
-    let mut response =
-        respond(protocol, Some(model), parts.status.unwrap_or(operation.status), Vec::new(), request_id);
-    response.headers_mut().remove(CONTENT_TYPE);
-    response.headers_mut().extend(parts.headers);
+    let mut response = Response::new(ByteStream::default());
+    *response.status_mut() = super::status(parts.status.unwrap_or(operation.status));
+    *response.headers_mut() = parts.headers;
+    super::identify(response.headers_mut(), model.buckets, request_id);
     if response.status() != StatusCode::NO_CONTENT && operation.method != Method::HEAD.as_str() {
         *response.body_mut() = parts.body;
     }
