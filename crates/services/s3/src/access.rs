@@ -33,6 +33,12 @@ impl<'a> Asking<'a> {
     }
 }
 
+/// Whether the caller owns the bucket and no policy of the bucket has a say: everything is allowed then, and no list needs
+/// to be looked at.
+pub(crate) fn is_at_home(ctx: &Context, bucket: &Bucket) -> bool {
+    bucket.is_owned_by(ctx) && !bucket.has(Kind::Policy)
+}
+
 impl Buckets {
     /// Refuses with `AccessDenied` what neither ownership nor policy nor list allows.
     #[allow(clippy::unused_self)] // it reads as what it is: the service permits

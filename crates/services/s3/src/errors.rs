@@ -117,6 +117,15 @@ pub(crate) fn internal() -> ApiError {
     }
 }
 
+/// The disk is full: what S3 says when it cannot take more just now.
+pub(crate) fn no_room() -> ApiError {
+    ApiError {
+        code: "ServiceUnavailable".into(),
+        status: 503,
+        ..ApiError::internal("The disk of the server is full. Please try again when there is room.")
+    }
+}
+
 /// What the store cannot read is ours; the words tell nothing about the inside.
 pub(crate) fn unreadable(why: &StoreError) -> ApiError {
     tracing::error!(%why, "S3's tables cannot be read");

@@ -6,9 +6,9 @@ use std::io::Write;
 use bytes::{Bytes, BytesMut};
 use md5::{Digest, Md5};
 use moln_kernel::ApiError;
-use moln_store::blobs::{BlobWriter, Blobs, Pinned};
+use moln_store::blobs::{BlobError, BlobWriter, Blobs, Pinned};
 use moln_wire::ByteStream;
-use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::{
     checksum::{Algorithm, Hasher},
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{errors, limits, post::form::File};
 
-/// Pieces on their way to the disk, each at most a few hundred kilobytes.
-const IN_FLIGHT: usize = 8;
+/// Bytes that are written in one go; about as many are gathered meanwhile.
+const TURN: usize = 256 << 10;
 
 /// Where a body comes from.
 pub(crate) enum Source {
@@ -94,41 +94,88 @@ pub(crate) async fn receive(blobs: &Blobs, mut source: Source, plan: Plan) -> Re
         };
         start.extend_from_slice(&piece?);
     }
-    let (feed, pieces) = mpsc::channel(IN_FLIGHT);
-    let blobs = blobs.clone();
-    let writing = tokio::task::spawn_blocking(move || write(&blobs, work, pieces));
     let mut size = start.len() as u64;
-    let mut piece = Some(start.freeze());
-    let failure = loop {
-        let Some(next) = piece.take() else {
-            match source.next().await {
-                None => break None,
-                Some(Err(why)) => break Some(why),
-                Some(Ok(next)) => {
-                    size += next.len() as u64;
-                    piece = Some(next);
-                }
+    check_size(size, most)?;
+    let mut turn = Writing { work, blob: None, blobs: blobs.clone() }.turn(vec![start.freeze()]);
+    // While one turn is written, the pieces of the next are gathered. Whatever ends this early leaves nothing behind.
+    let gathered = loop {
+        let (gathered, end) = match gather(&mut source, &mut size, most).await {
+            Ok(gathered) => gathered,
+            Err(why) => {
+                // What it has written goes with it, before the client hears of the failure.
+                drop(turn.await);
+                return Err(why);
             }
-            continue;
         };
-        if let Err(why) = check_size(size, most) {
-            break Some(why);
+        if end {
+            break gathered;
         }
-        // The writer has given up: it says why.
-        if feed.send(next).await.is_err() {
-            break None;
-        }
+        turn = turn.await.map_err(|_| errors::internal())??.turn(gathered);
     };
-    // Without the sign that all was sent the writer leaves nothing behind.
-    if let Some(why) = failure {
-        return Err(why);
-    }
-    if feed.send(Bytes::new()).await.is_err() {
-        tracing::debug!("the writer ended before its body");
-    }
-    drop(feed);
-    let received = writing.await.map_err(|_| errors::internal())??;
+    let writing = turn.await.map_err(|_| errors::internal())??;
+    let finishing = tokio::task::spawn_blocking(move || writing.finish(&gathered));
+    let received = finishing.await.map_err(|_| errors::internal())??;
     proven(received, &source, &claims)
+}
+
+/// The pieces of a turn, and whether the body ends with them.
+async fn gather(source: &mut Source, size: &mut u64, most: u64) -> Result<(Vec<Bytes>, bool), ApiError> {
+    let (mut gathered, mut bytes) = (Vec::new(), 0);
+    while bytes < TURN {
+        let Some(piece) = source.next().await else { return Ok((gathered, true)) };
+        let piece = piece?;
+        *size += piece.len() as u64;
+        check_size(*size, most)?;
+        bytes += piece.len();
+        gathered.push(piece);
+    }
+    Ok((gathered, false))
+}
+
+/// A blob on its way to the disk. A thread that may wait for the disk is its own only for a turn, however slow the client is.
+struct Writing {
+    work: Work,
+    blob: Option<BlobWriter>,
+    blobs: Blobs,
+}
+
+impl Writing {
+    fn turn(mut self, pieces: Vec<Bytes>) -> JoinHandle<Result<Self, ApiError>> {
+        tokio::task::spawn_blocking(move || self.write(&pieces).map(|()| self))
+    }
+
+    fn write(&mut self, pieces: &[Bytes]) -> Result<(), ApiError> {
+        let blob = match &mut self.blob {
+            Some(blob) => blob,
+            none => none.insert(self.blobs.writer().map_err(|why| unwritten(&why))?),
+        };
+        for piece in pieces {
+            if self.work.cipher.is_some() {
+                let hidden = self.work.take(BytesMut::from(&piece[..]));
+                blob.write_all(&hidden).map_err(|why| unwritten(&why.into()))?;
+            } else {
+                self.work.sum(piece);
+                blob.write_all(piece).map_err(|why| unwritten(&why.into()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, pieces: &[Bytes]) -> Result<Received, ApiError> {
+        self.write(pieces)?;
+        let blob = self.blob.ok_or_else(errors::internal)?;
+        let pinned = blob.finish().map_err(|why| unwritten(&why))?;
+        Ok(self.work.finish(Put::Blob(pinned)))
+    }
+}
+
+/// A blob that could not be written. Of a full disk the client is told to come again.
+fn unwritten(why: &BlobError) -> ApiError {
+    tracing::error!(%why, "a blob cannot be written");
+    match why {
+        BlobError::Full => errors::no_room(),
+        _ => errors::internal(),
+    }
 }
 
 /// What is made of the bytes as they pass.
@@ -169,32 +216,6 @@ impl Work {
             bytes,
         }
     }
-}
-
-fn write(blobs: &Blobs, mut work: Work, mut pieces: mpsc::Receiver<Bytes>) -> Result<Received, ApiError> {
-    let full = |why: std::io::Error| {
-        tracing::error!(%why, "a blob cannot be written");
-        errors::internal()
-    };
-    let mut blob: BlobWriter = blobs.writer().map_err(|why| full(std::io::Error::other(why.to_string())))?;
-    loop {
-        let Some(piece) = pieces.blocking_recv() else {
-            // The body broke off: nothing is kept of it.
-            return Err(errors::other(400, "IncompleteBody", "The request body terminated unexpectedly"));
-        };
-        if piece.is_empty() {
-            break;
-        }
-        if work.cipher.is_some() {
-            let hidden = work.take(BytesMut::from(&piece[..]));
-            blob.write_all(&hidden).map_err(full)?;
-        } else {
-            work.sum(&piece);
-            blob.write_all(&piece).map_err(full)?;
-        }
-    }
-    let pinned = blob.finish().map_err(|why| full(std::io::Error::other(why.to_string())))?;
-    Ok(work.finish(Put::Blob(pinned)))
 }
 
 fn check_size(size: u64, most: u64) -> Result<(), ApiError> {

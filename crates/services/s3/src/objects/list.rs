@@ -6,7 +6,10 @@ use moln_store::{KeyRange, Scan, Snapshot};
 
 use crate::{
     errors,
-    tables::object::{CURRENT, OLDER, ObjectRow},
+    tables::{
+        listed::{LISTED, ListedRow},
+        object::{CURRENT, OLDER, ObjectRow},
+    },
 };
 
 /// What is listed.
@@ -67,7 +70,7 @@ pub(crate) fn walk<T>(
     query: &Query<'_>,
     mut read: impl FnMut(&str, usize) -> Result<Vec<(String, T)>, ApiError>,
 ) -> Result<Listed<T>, ApiError> {
-    let mut entries: Vec<Entry<T>> = Vec::new();
+    let mut entries: Vec<Entry<T>> = Vec::with_capacity(query.max.min(1000));
     // Where to go on: a key, inclusive.
     let mut from = match query.after {
         // The smallest text after a key is the key with a NUL behind it; a common prefix that was shown is skipped whole.
@@ -84,7 +87,6 @@ pub(crate) fn walk<T>(
     while let Some(start) = from.take() {
         let rows = read(&start, wanted)?;
         let full = rows.len() >= wanted;
-        let mut next = None;
         let mut skipped = None;
         for (key, value) in rows {
             if !key.starts_with(query.prefix) {
@@ -95,13 +97,11 @@ pub(crate) fn walk<T>(
                 && prefix == last
             {
                 skipped = successor(prefix);
-                next = Some(format!("{key}\0"));
                 continue;
             }
             if entries.len() == query.max {
                 return Ok(Listed { entries, truncated: true });
             }
-            next = Some(format!("{key}\0"));
             skipped = None;
             entries.push(match folded {
                 Some(prefix) => Entry::Prefix(prefix),
@@ -115,7 +115,8 @@ pub(crate) fn walk<T>(
         from = match (skipped, entries.last()) {
             (Some(behind), _) => Some(behind),
             (None, Some(Entry::Prefix(prefix))) => successor(prefix),
-            _ => next,
+            (None, Some(Entry::Key(key, _))) => Some(format!("{key}\0")),
+            (None, None) => None,
         };
         wanted = query.max.saturating_add(1).saturating_sub(entries.len()).clamp(16, 1001);
     }
@@ -127,11 +128,11 @@ pub(crate) fn objects(
     from: &dyn Snapshot,
     bucket: u64,
     query: &Query<'_>,
-) -> Result<Listed<ObjectRow>, ApiError> {
-    let all = CURRENT.within(&bucket);
+) -> Result<Listed<ListedRow>, ApiError> {
+    let all = LISTED.within(&bucket);
     walk(query, |start, limit| {
-        let range = KeyRange::new(CURRENT.key(&(bucket, start.to_owned())), all.end.clone());
-        let page = CURRENT.scan(from, &range, Scan { limit, bytes: usize::MAX, ..Scan::default() });
+        let range = KeyRange::new(LISTED.key(&(bucket, start.to_owned())), all.end.clone());
+        let page = LISTED.scan(from, &range, Scan { limit, bytes: usize::MAX, ..Scan::default() });
         let page = page.map_err(|why| errors::unreadable(&why))?;
         Ok(page.rows.into_iter().map(|((_, key), row, _)| (key, row)).collect())
     })

@@ -1,26 +1,30 @@
 //! Reads the bytes of a version, all or a range, piece by piece.
 
-use std::{io::Read, ops::Range};
+use std::{
+    collections::VecDeque,
+    io::Read,
+    ops::Range,
+    pin::Pin,
+    task::{Poll, ready},
+};
 
 use bytes::{Bytes, BytesMut};
 use moln_kernel::ApiError;
 use moln_store::{
     Scan, Snapshot,
-    blobs::{BlobRef, Blobs},
+    blobs::{Blobs, Pinned},
 };
 use moln_wire::{ByteStream, Pieces};
-use tokio::{sync::mpsc, task};
+use tokio::task::{self, JoinHandle};
 
 use crate::{
-    content::cipher::CustomerKey,
+    content::cipher::{Cipher, CustomerKey},
     errors,
     tables::object::{self, Content, EncryptionRow, ObjectRow, PARTS, PartRow},
 };
 
 /// Bytes read from a blob at once.
-const PIECE: usize = 256 << 10;
-/// Pieces that are read ahead of the client.
-const AHEAD: usize = 2;
+const PIECE: u64 = 256 << 10;
 
 /// A stretch of one row or blob.
 struct Stretch {
@@ -116,7 +120,6 @@ pub(crate) fn open(
         });
     }
     let pins = stretches.iter().filter_map(|stretch| stretch.content.blob());
-    // While it is read, nobody collects it, even when the version is deleted meanwhile.
     let pins: Vec<_> =
         pins.map(|blob| blobs.pin(blob)).collect::<Result<_, _>>().map_err(|why| lost(&why))?;
     // Small parts are read now: what this snapshot shows may be gone when their turn comes.
@@ -128,31 +131,78 @@ pub(crate) fn open(
         Ok((stretch, bytes))
     });
     let stretches: Vec<(Stretch, Option<Bytes>)> = stretches.collect::<Result<_, ApiError>>()?;
-    let (feed, pieces) = mpsc::channel(AHEAD);
-    let (blobs, key) = (blobs.clone(), key.cloned());
-    task::spawn_blocking(move || {
-        let _pins = pins;
-        for (stretch, bytes) in stretches {
-            let mut cipher = key
-                .as_ref()
-                .zip(base)
-                .map(|(key, base)| key.stream(nonce(base, stretch.place.1), stretch.at));
-            let sent = match (stretch.content.blob(), bytes) {
-                (Some(blob), _) => pour(&blobs, blob, stretch.range, cipher, &feed),
-                (None, bytes) => {
-                    let mut bytes = BytesMut::from(&bytes.unwrap_or_default()[..]);
+    let reader = Reader {
+        blobs: blobs.clone(),
+        key: key.cloned().zip(base),
+        stretches: stretches.into(),
+        open: None,
+        _pins: pins,
+    };
+    Ok(ByteStream::new(Some(range.end - range.start), Ahead(Some(reader.read_on()))))
+}
+
+/// Reads stretches one after the other.
+struct Reader {
+    blobs: Blobs,
+    /// The client's key, and what starts the cipher's streams.
+    key: Option<(CustomerKey, [u8; 16])>,
+    stretches: VecDeque<(Stretch, Option<Bytes>)>,
+    /// The file in the midst of which it is, what is left of it, and its cipher.
+    open: Option<(Box<dyn Read + Send>, u64, Option<Cipher>)>,
+    /// While it is read, nobody collects it, even when the version is deleted meanwhile.
+    _pins: Vec<Pinned>,
+}
+
+/// A reader comes back with what it read: a thread that may wait for the disk is its own only for one piece, however slow the
+/// client is.
+type Turn = JoinHandle<(Reader, Result<Option<Bytes>, ApiError>)>;
+
+impl Reader {
+    fn read_on(mut self) -> Turn {
+        task::spawn_blocking(move || {
+            let piece = self.piece();
+            (self, piece)
+        })
+    }
+
+    /// The next piece; `None` at the end.
+    fn piece(&mut self) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            if let Some((file, left, cipher)) = &mut self.open
+                && *left > 0
+            {
+                let want = (*left).min(PIECE);
+                let mut piece = BytesMut::zeroed(usize::try_from(want).unwrap_or_default());
+                file.read_exact(&mut piece).map_err(|why| lost(&why))?;
+                *left -= want;
+                if let Some(cipher) = cipher {
+                    cipher.apply(&mut piece);
+                }
+                return Ok(Some(piece.freeze()));
+            }
+            self.open = None;
+            let Some((stretch, bytes)) = self.stretches.pop_front() else { return Ok(None) };
+            let (part, at) = (stretch.place.1, stretch.at);
+            let mut cipher = self.key.as_ref().map(|(key, base)| key.stream(nonce(*base, part), at));
+            match stretch.content.blob() {
+                Some(blob) => {
+                    let left = stretch.range.end - stretch.range.start;
+                    let file = self.blobs.read(blob, stretch.range).map_err(|why| lost(&why))?;
+                    self.open = Some((Box::new(file), left, cipher));
+                }
+                None => {
+                    let mut bytes = BytesMut::from(bytes.unwrap_or_default());
+                    if bytes.is_empty() {
+                        continue;
+                    }
                     if let Some(cipher) = &mut cipher {
                         cipher.apply(&mut bytes);
                     }
-                    feed.blocking_send(Ok(bytes.freeze())).is_ok()
+                    return Ok(Some(bytes.freeze()));
                 }
-            };
-            if !sent {
-                return;
             }
         }
-    });
-    Ok(ByteStream::new(Some(range.end - range.start), Ahead(pieces)))
+    }
 }
 
 fn small(snapshot: &dyn Snapshot, bucket: u64, stretch: &Stretch) -> Result<Bytes, ApiError> {
@@ -165,55 +215,31 @@ fn small(snapshot: &dyn Snapshot, bucket: u64, stretch: &Stretch) -> Result<Byte
     Ok(bytes.slice(at(stretch.range.start)..at(stretch.range.end)))
 }
 
-/// Sends a range of a blob; `false`: nobody listens any more, or it broke off.
-fn pour(
-    blobs: &Blobs,
-    blob: BlobRef,
-    range: Range<u64>,
-    mut cipher: Option<crate::content::cipher::Cipher>,
-    feed: &mpsc::Sender<Result<Bytes, ApiError>>,
-) -> bool {
-    let mut left = range.end - range.start;
-    let mut file = match blobs.read(blob, range) {
-        Ok(file) => file,
-        Err(why) => {
-            // The stream ends with it; whether anybody hears does not matter.
-            let _ = feed.blocking_send(Err(lost(&why)));
-            return false;
-        }
-    };
-    while left > 0 {
-        let want = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = BytesMut::zeroed(want);
-        if let Err(why) = file.read_exact(&mut piece) {
-            let _ = feed.blocking_send(Err(lost(&why)));
-            return false;
-        }
-        if let Some(cipher) = &mut cipher {
-            cipher.apply(&mut piece);
-        }
-        left -= want as u64;
-        if feed.blocking_send(Ok(piece.freeze())).is_err() {
-            return false;
-        }
-    }
-    true
-}
-
 fn lost(why: &dyn std::fmt::Display) -> ApiError {
     tracing::error!(%why, "the bytes of an object cannot be read");
     errors::internal()
 }
 
-/// Pieces that are read ahead.
-struct Ahead(mpsc::Receiver<Result<Bytes, ApiError>>);
+/// One piece is read while the client takes the one before.
+struct Ahead(Option<Turn>);
 
 impl Pieces for Ahead {
     fn poll_next(
         &mut self,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<Bytes, ApiError>>> {
-        self.0.poll_recv(cx)
+        let Some(turn) = &mut self.0 else { return Poll::Ready(None) };
+        let turned = ready!(Pin::new(turn).poll(cx));
+        self.0 = None;
+        let (reader, piece) = match turned {
+            Ok(turned) => turned,
+            // The process ends.
+            Err(why) => return Poll::Ready(Some(Err(lost(&why)))),
+        };
+        if let Ok(Some(_)) = piece {
+            self.0 = Some(reader.read_on());
+        }
+        Poll::Ready(piece.transpose())
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod bucket;
 pub(crate) mod configuration;
+pub(crate) mod listed;
 pub(crate) mod object;
 pub(crate) mod upload;

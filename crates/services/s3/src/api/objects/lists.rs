@@ -6,7 +6,7 @@ use moln_policy::Keys;
 use super::puts::quoted;
 use crate::{
     Buckets,
-    access::Asking,
+    access::{Asking, is_at_home},
     acl,
     bucket::Bucket,
     errors, limits,
@@ -19,7 +19,7 @@ use crate::{
         find,
         list::{self, Entry, Listed, Query, VersionMarker},
     },
-    tables::object::ObjectRow,
+    tables::listed::ListedRow,
     versions,
 };
 
@@ -49,16 +49,16 @@ impl Writer {
         text.map(|text| self.text(text))
     }
 
-    fn object(&self, key: &str, row: &ObjectRow, owner: bool) -> Object {
+    fn object(&self, key: String, row: ListedRow, owner: bool) -> Object {
         Object {
-            key: Some(self.text(key)),
+            key: Some(if self.encode { encoded(&key) } else { key }),
             last_modified: Some(row.modified()),
             e_tag: Some(quoted(&row.etag)),
-            checksum_algorithm: row.checksum.as_ref().map(|checksum| vec![checksum.algorithm.clone()]),
-            checksum_type: row.checksum.as_ref().map(|checksum| checksum.kind.clone()),
             size: i64::try_from(row.size).ok(),
-            storage_class: Some(row.storage_class.clone()),
             owner: owner.then(|| acl::owner(&row.owner)),
+            storage_class: Some(row.storage_class),
+            checksum_type: row.checksum.as_ref().map(|checksum| checksum.kind.clone()),
+            checksum_algorithm: row.checksum.map(|checksum| vec![checksum.algorithm]),
             restore_status: None,
         }
     }
@@ -106,6 +106,9 @@ impl Buckets {
         (action, prefix, delimiter): (&'static str, Option<&str>, Option<&str>),
     ) -> Result<std::sync::Arc<Bucket>, ApiError> {
         let bucket = self.bucket(name, owner)?;
+        if is_at_home(ctx, &bucket) {
+            return Ok(bucket);
+        }
         let list = Self::list_of(&bucket)?;
         let mut keys = Keys::default();
         keys.set("s3:prefix", prefix.unwrap_or_default());
@@ -236,7 +239,7 @@ impl Buckets {
             match entries.last() {
                 Some(Entry::Key(key, version)) => {
                     next_key = Some(writer.text(key));
-                    next_id = Some(find::id_of(&bucket, &version.row));
+                    next_id = Some(find::id_of(&version.row));
                 }
                 Some(Entry::Prefix(prefix)) => next_key = Some(writer.text(prefix)),
                 None => {}
@@ -249,12 +252,13 @@ impl Buckets {
                 Entry::Key(key, version) if version.row.marker => markers.push(DeleteMarkerEntry {
                     owner: Some(acl::owner(&version.row.owner)),
                     key: Some(writer.text(&key)),
-                    version_id: Some(find::id_of(&bucket, &version.row)),
+                    version_id: Some(find::id_of(&version.row)),
                     is_latest: Some(version.latest),
                     last_modified: Some(version.row.modified()),
                 }),
                 Entry::Key(key, version) => {
-                    let object = writer.object(&key, &version.row, true);
+                    let version_id = find::id_of(&version.row);
+                    let object = writer.object(key, version.row.into(), true);
                     found.push(ObjectVersion {
                         e_tag: object.e_tag,
                         checksum_algorithm: object.checksum_algorithm,
@@ -262,7 +266,7 @@ impl Buckets {
                         size: object.size,
                         storage_class: object.storage_class,
                         key: object.key,
-                        version_id: Some(find::id_of(&bucket, &version.row)),
+                        version_id: Some(version_id),
                         is_latest: Some(version.latest),
                         last_modified: object.last_modified,
                         owner: object.owner,
@@ -300,13 +304,13 @@ fn last<T>(listed: &Listed<T>) -> Option<String> {
 
 fn split(
     writer: &Writer,
-    listed: Listed<ObjectRow>,
+    listed: Listed<ListedRow>,
     owner: bool,
 ) -> (Option<Vec<Object>>, Option<Vec<CommonPrefix>>) {
-    let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
+    let (mut contents, mut prefixes) = (Vec::with_capacity(listed.entries.len()), Vec::new());
     for entry in listed.entries {
         match entry {
-            Entry::Key(key, row) => contents.push(writer.object(&key, &row, owner)),
+            Entry::Key(key, row) => contents.push(writer.object(key, row, owner)),
             Entry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(writer.text(&prefix)) }),
         }
     }
