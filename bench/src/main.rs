@@ -44,7 +44,7 @@ fn run(arguments: &RunArgs) -> Result<bool> {
         name: SUBJECT.to_owned(),
         endpoint: Endpoint::parse(&arguments.url, arguments.credentials.credentials())?,
         process: arguments.pid.map(Process::new),
-        dialect: if arguments.echo { Dialect::Echo } else { Dialect::Sqs },
+        dialect: if arguments.echo { Dialect::Echo } else { Dialect::Aws },
     };
     if !target.endpoint.address.ip().is_loopback() {
         return Err(Error::usage(format!("{}: loads are for servers on this machine", arguments.url)));

@@ -9,7 +9,7 @@ use moln_bench::{
     client::{Connection, Credentials, Endpoint, Line, Request},
     compare::{Comparison, Scratch, Server, Subject},
     limit::{self, Limit, Options},
-    load::{Dialect, Sizes, Target, Workload, metric, run},
+    load::{Sizes, Target, Workload, metric, run},
 };
 use tokio::net::TcpListener;
 
@@ -53,8 +53,8 @@ async fn every_limit_answers_every_steady_workload() {
     for limit in Limit::ALL {
         let endpoint = Endpoint::at(start(limit, &scratch.join("journal")).await, Arc::default());
         let target =
-            Target { name: limit.name().to_owned(), endpoint, process: None, dialect: Dialect::Echo };
-        for workload in Workload::STEADY {
+            Target { name: limit.name().to_owned(), endpoint, process: None, dialect: limit.dialect() };
+        for workload in Workload::STEADY.into_iter().filter(|one| one.is_for(limit.dialect())) {
             let outcome = run(workload, &target, &sizes(), &Bodies::new(50)).await;
             assert_eq!(outcome.trouble, None, "{} {}", limit.name(), workload.name());
             assert!(outcome.values[metric::RATE] > 0.0);

@@ -35,13 +35,15 @@ pub struct Connection {
     closed: bool,
     input: Vec<u8>,
     joined: Vec<u8>,
+    /// Where the last answer's head ends.
+    head: usize,
 }
 
 impl Connection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = connect(address).await?;
-        Ok(Self { address, stream, closed: false, input: Vec::new(), joined: Vec::new() })
+        Ok(Self { address, stream, closed: false, input: Vec::new(), joined: Vec::new(), head: 0 })
     }
 
     /// Sends a whole request and waits for its answer: status and body. Waits for ever: the caller bounds the time.
@@ -58,7 +60,7 @@ impl Connection {
                 break parse_head(self.input.get(..end).unwrap_or_default(), end + 4)?;
             }
         };
-        self.closed = head.close;
+        (self.closed, self.head) = (head.close, head.length);
         match head.framing {
             Framing::Length(length) => {
                 while self.input.len() < head.length + length {
@@ -72,6 +74,15 @@ impl Connection {
                 Ok((head.status, &self.joined))
             }
         }
+    }
+
+    /// A header of the last answer; the name in lower case.
+    pub fn header(&self, name: &[u8]) -> Option<&[u8]> {
+        let mut lines = self.input.get(..self.head)?.split(|byte| *byte == b'\n');
+        lines.find_map(|line| {
+            let (found, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
+            found.eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
+        })
     }
 
     async fn read_chunks(&mut self, mut at: usize) -> Result<()> {

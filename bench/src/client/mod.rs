@@ -5,6 +5,7 @@ mod connection;
 mod endpoint;
 mod line;
 mod request;
+mod s3;
 mod sqs;
 
 pub mod payload;
@@ -13,4 +14,5 @@ pub use connection::Connection;
 pub use endpoint::{Credentials, Endpoint};
 pub use line::Line;
 pub use request::Request;
+pub use s3::{Check, Content, S3};
 pub use sqs::{Queue, Receive, Received, Sqs};

@@ -58,7 +58,7 @@ pub struct Peer {
 pub struct Comparison {
     /// Moln.
     pub subject: Subject,
-    /// Others that speak SQS.
+    /// Others that speak as AWS does.
     pub peers: Vec<Peer>,
     /// Limits.
     pub limits: Vec<Limit>,
@@ -100,7 +100,7 @@ impl Comparison {
                     let values = [(metric::MS, ms)].into_iter().collect();
                     results.add(Workload::Start, SUBJECT, Outcome { values, trouble: None });
                 }
-                targets.push(self.spawned(SUBJECT, &server, Dialect::Sqs));
+                targets.push(self.spawned(SUBJECT, &server, Dialect::Aws));
                 started.push(server);
             }
         }
@@ -109,14 +109,14 @@ impl Comparison {
         }
         for limit in &self.limits {
             let server = Server::limit(*limit, &scratch.join(limit.name()), &self.credentials)?;
-            targets.push(self.spawned(limit.name(), &server, Dialect::Echo));
+            targets.push(self.spawned(limit.name(), &server, limit.dialect()));
             started.push(server);
         }
         let servers = targets.iter().map(|target| target.name.clone()).collect();
         self.rounds(&targets, &mut results).await;
         drop(started);
         for workload in self.chosen(&Workload::SINGLE) {
-            for target in targets.iter().filter(|target| target.dialect == Dialect::Sqs) {
+            for target in targets.iter().filter(|target| target.dialect == Dialect::Aws) {
                 self.single(workload, target, &scratch, &mut results).await?;
             }
         }
@@ -143,7 +143,10 @@ impl Comparison {
         for round in 0..self.rounds {
             for workload in self.chosen(&Workload::STEADY) {
                 for index in 0..targets.len() {
-                    let Some(target) = targets.get((index + round) % targets.len()) else { continue };
+                    let target = targets.get((index + round) % targets.len());
+                    let Some(target) = target.filter(|target| workload.is_for(target.dialect)) else {
+                        continue;
+                    };
                     let label = format!("round {} of {}: {}", round + 1, self.rounds, workload.name());
                     self.once(&label, workload, target, targets, &bodies, results).await;
                 }
@@ -163,7 +166,7 @@ impl Comparison {
         let bodies = Bodies::new(self.body_bytes);
         if target.name == SUBJECT && matches!(self.subject, Subject::Binary { .. }) {
             let server = self.fresh(scratch, workload.name()).await?;
-            let target = self.spawned(SUBJECT, &server, Dialect::Sqs);
+            let target = self.spawned(SUBJECT, &server, Dialect::Aws);
             self.once(workload.name(), workload, &target, &[], &bodies, results).await;
         } else {
             self.once(workload.name(), workload, target, &[], &bodies, results).await;
@@ -201,7 +204,7 @@ impl Comparison {
             return Err(Error::usage(format!("{url}: loads are for servers on this machine")));
         }
         let process = pid.map(Process::new);
-        Ok(Target { name: name.to_owned(), endpoint, process, dialect: Dialect::Sqs })
+        Ok(Target { name: name.to_owned(), endpoint, process, dialect: Dialect::Aws })
     }
 
     fn spawned(&self, name: &str, server: &Server, dialect: Dialect) -> Target {

@@ -1,9 +1,11 @@
 //! The limits: servers that answer with the request's body and do as little else as possible.
 //!
 //! `echo` is what HTTP costs (hyper on tokio); `sigv4` adds the verification of each signature; `sync` adds that
-//! each request's body is on the disk before its answer leaves, all that wait sharing one `fdatasync`. What a real
+//! each request's body is on the disk before its answer leaves, all that wait sharing one `fdatasync`. A `PUT` is answered
+//! with nothing, a `GET` with as many bytes as its path says; `files` answers it with a file's content. What a real
 //! service does beyond (parsing, state, an index) is the distance to them, measured in the same run on the same machine.
 
+mod files;
 mod journal;
 mod verify;
 
@@ -17,14 +19,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use self::files::Files;
 pub use self::journal::Journal;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    load::Dialect,
+};
 
 /// Which limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,11 +41,13 @@ pub enum Limit {
     Sigv4,
     /// HTTP, the verification of signatures and group commit.
     Sync,
+    /// HTTP and files, nothing verified.
+    Files,
 }
 
 impl Limit {
     /// All limits, the lightest first.
-    pub const ALL: [Self; 3] = [Self::Echo, Self::Sigv4, Self::Sync];
+    pub const ALL: [Self; 4] = [Self::Echo, Self::Sigv4, Self::Sync, Self::Files];
 
     /// Its name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -47,7 +55,13 @@ impl Limit {
             Self::Echo => "echo",
             Self::Sigv4 => "sigv4",
             Self::Sync => "sync",
+            Self::Files => "files",
         }
+    }
+
+    /// How it answers.
+    pub fn dialect(self) -> Dialect {
+        if self == Self::Files { Dialect::Files } else { Dialect::Echo }
     }
 }
 
@@ -88,18 +102,24 @@ pub fn serve(options: &Options) -> Result<()> {
 
 /// The accepting loop of a limit, to be spawned on a runtime.
 pub fn accept(listener: TcpListener, options: &Options) -> Result<impl Future<Output = ()> + Send + 'static> {
-    let secret = (options.limit != Limit::Echo).then(|| Arc::<str>::from(options.secret_key.as_str()));
+    let signed = matches!(options.limit, Limit::Sigv4 | Limit::Sync);
+    let secret = signed.then(|| Arc::<str>::from(options.secret_key.as_str()));
     let journal = match options.limit {
         Limit::Sync => Some(Arc::new(Journal::open(&options.dir)?)),
-        Limit::Echo | Limit::Sigv4 => None,
+        Limit::Echo | Limit::Sigv4 | Limit::Files => None,
+    };
+    let files = match options.limit {
+        Limit::Files => Some(Arc::new(Files::open(&options.dir)?)),
+        Limit::Echo | Limit::Sigv4 | Limit::Sync => None,
     };
     Ok(async move {
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };
             let _ = stream.set_nodelay(true);
-            let (secret, journal) = (secret.clone(), journal.clone());
+            let (secret, journal, files) = (secret.clone(), journal.clone(), files.clone());
             tokio::spawn(async move {
-                let answer = |request| answer(request, secret.as_deref(), journal.as_deref());
+                let answer =
+                    |request| answer(request, secret.as_deref(), journal.as_deref(), files.as_deref());
                 // A connection that ends in an error is the client's to notice.
                 let _ =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
@@ -112,6 +132,7 @@ async fn answer(
     request: Request<Incoming>,
     secret: Option<&str>,
     journal: Option<&Journal>,
+    files: Option<&Files>,
 ) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
@@ -125,7 +146,20 @@ async fn answer(
     {
         return Ok(plain(StatusCode::INTERNAL_SERVER_ERROR, Bytes::from_static(b"the disk failed")));
     }
-    Ok(plain(StatusCode::OK, body))
+    Ok(match (head.method, files) {
+        (Method::PUT, _) => plain(StatusCode::OK, Bytes::new()),
+        (Method::GET, None) => plain(StatusCode::OK, files::zeros(size(head.uri.path()))),
+        (Method::GET, Some(files)) => match files.read(size(head.uri.path()), head.uri.path()).await {
+            Some(content) => plain(StatusCode::OK, content),
+            None => plain(StatusCode::NOT_FOUND, Bytes::new()),
+        },
+        _ => plain(StatusCode::OK, body),
+    })
+}
+
+/// The size in `/BUCKET/SIZE/NUMBER`.
+fn size(path: &str) -> usize {
+    path.rsplit('/').nth(1).and_then(|size| size.parse().ok()).unwrap_or_default()
 }
 
 fn plain(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {

@@ -3,6 +3,7 @@
 mod backlog;
 mod drive;
 mod echo;
+mod objects;
 mod queue;
 mod steady;
 mod waiters;
@@ -64,11 +65,38 @@ pub enum Workload {
     Backlog,
     /// Ten thousand receivers waiting in long polls.
     Waiters,
+    /// `PutObject` of 1 KiB.
+    #[value(name = "put-1k")]
+    Put1k,
+    /// `GetObject` of 1 KiB.
+    #[value(name = "get-1k")]
+    Get1k,
+    /// `PutObject` of 1 MiB.
+    #[value(name = "put-1m")]
+    Put1m,
+    /// `GetObject` of 1 MiB.
+    #[value(name = "get-1m")]
+    Get1m,
+    /// `ListObjectsV2` of a bucket of 1,000 objects.
+    List,
 }
 
 impl Workload {
     /// The workloads that run in rounds, side by side, also against the limits.
-    pub const STEADY: [Self; 5] = [Self::Send, Self::SendBatch, Self::Cycle, Self::Drain, Self::FifoSend];
+    pub const STEADY: [Self; 10] = [
+        Self::Send,
+        Self::SendBatch,
+        Self::Cycle,
+        Self::Drain,
+        Self::FifoSend,
+        Self::Put1k,
+        Self::Get1k,
+        Self::Put1m,
+        Self::Get1m,
+        Self::List,
+    ];
+    /// Those on objects.
+    pub const OBJECTS: [Self; 5] = [Self::Put1k, Self::Get1k, Self::Put1m, Self::Get1m, Self::List];
     /// Those that run once per server.
     pub const SINGLE: [Self; 2] = [Self::Backlog, Self::Waiters];
 
@@ -83,6 +111,20 @@ impl Workload {
             Self::FifoSend => "fifo-send",
             Self::Backlog => "backlog",
             Self::Waiters => "waiters",
+            Self::Put1k => "put-1k",
+            Self::Get1k => "get-1k",
+            Self::Put1m => "put-1m",
+            Self::Get1m => "get-1m",
+            Self::List => "list",
+        }
+    }
+
+    /// Whether it is for servers that answer so.
+    pub fn is_for(self, dialect: Dialect) -> bool {
+        match dialect {
+            Dialect::Aws => true,
+            Dialect::Echo => !matches!(self, Self::Start | Self::List) && Self::STEADY.contains(&self),
+            Dialect::Files => matches!(self, Self::Get1k | Self::Get1m),
         }
     }
 
@@ -96,10 +138,12 @@ impl Workload {
 /// How a server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// As Amazon SQS.
-    Sqs,
-    /// With the request's own body: a limit.
+    /// As AWS.
+    Aws,
+    /// With the request's own body, or as many bytes as the path says: a limit.
     Echo,
+    /// With files: a limit.
+    Files,
 }
 
 /// A server under test.
@@ -158,11 +202,12 @@ impl Outcome {
 pub async fn run(workload: Workload, target: &Target, sizes: &Sizes, bodies: &Bodies) -> Outcome {
     let outcome = match (workload, target.dialect) {
         (Workload::Start, _) => return Outcome::failed("measured only where the server is started"),
-        (Workload::Backlog, Dialect::Sqs) => backlog::run(target, sizes, bodies).await,
-        (Workload::Waiters, Dialect::Sqs) => waiters::run(target, sizes, bodies).await,
-        (Workload::Backlog | Workload::Waiters, Dialect::Echo) => return Outcome::failed("no queue"),
-        (_, Dialect::Echo) => echo::run(workload, target, sizes, bodies).await,
-        (_, Dialect::Sqs) => steady::run(workload, target, sizes, bodies).await,
+        (_, dialect) if !workload.is_for(dialect) => return Outcome::failed("not for such a server"),
+        (Workload::Backlog, _) => backlog::run(target, sizes, bodies).await,
+        (Workload::Waiters, _) => waiters::run(target, sizes, bodies).await,
+        (workload, _) if Workload::OBJECTS.contains(&workload) => objects::run(workload, target, sizes).await,
+        (_, Dialect::Aws) => steady::run(workload, target, sizes, bodies).await,
+        (..) => echo::run(workload, target, sizes, bodies).await,
     };
     outcome.unwrap_or_else(|error| Outcome::failed(&error))
 }
