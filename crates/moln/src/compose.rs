@@ -134,6 +134,7 @@ pub(crate) fn compose(
     let unprepared = |why: moln_kernel::ApiError| Failure::new(format!("S3 cannot start: {}.", why.message));
     let buckets =
         Buckets::open(store.clone(), blobs.clone(), Arc::clone(&clock), ports).map_err(unprepared)?;
+    buckets.register(&outbox);
     buckets.start(&workers);
     let functions = functions::functions(functions::Parts {
         launcher: launcher.clone(),

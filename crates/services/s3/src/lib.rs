@@ -18,6 +18,7 @@ mod objects;
 mod policy;
 mod port;
 mod post;
+mod replication;
 pub mod resources;
 mod rules;
 mod tables;
@@ -27,6 +28,7 @@ mod versions;
 
 use std::sync::{Arc, OnceLock};
 
+use moln_fabric::Timers;
 use moln_kernel::{
     ApiError, SharedClock, ids,
     pagination::Pagination,
@@ -49,6 +51,8 @@ pub struct Ports {
     pub buses: Option<Arc<dyn PutEvent>>,
     /// The keys that forms are signed with.
     pub credentials: Option<Arc<dyn Credentials>>,
+    /// What lets restored copies come and go.
+    pub timers: Option<Timers>,
 }
 
 /// S3 over a store.

@@ -6,11 +6,14 @@ use sha2::{Digest, Sha256};
 /// The id of the version that was written while the bucket kept no versions.
 pub(crate) const NULL: &str = "null";
 
-/// Eight bytes of stamp hidden behind sixteen of a digest.
-fn digest(bucket: u64, stamp: u64) -> [u8; 16] {
+/// Eight bytes of stamp hidden behind sixteen of a digest. (A replica has its original's id, in another bucket; `bucket` is
+/// for ids that were given while they were made of the bucket's number, too.)
+fn digest(bucket: Option<u64>, stamp: u64) -> [u8; 16] {
     let mut digest = Sha256::new();
     digest.update(b"version");
-    digest.update(bucket.to_be_bytes());
+    if let Some(bucket) = bucket {
+        digest.update(bucket.to_be_bytes());
+    }
     digest.update(stamp.to_be_bytes());
     let whole = digest.finalize();
     let mut half = [0; 16];
@@ -19,8 +22,8 @@ fn digest(bucket: u64, stamp: u64) -> [u8; 16] {
 }
 
 /// The id of a version: 32 letters, digits, `-` and `_`.
-pub(crate) fn id(bucket: u64, stamp: u64) -> String {
-    let digest = digest(bucket, stamp);
+pub(crate) fn id(stamp: u64) -> String {
+    let digest = digest(None, stamp);
     let mut bytes = [0; 24];
     for (at, byte) in bytes.iter_mut().enumerate() {
         *byte = match at {
@@ -34,7 +37,7 @@ pub(crate) fn id(bucket: u64, stamp: u64) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The stamp of a version's id; `None`: no id that was ever given for this bucket.
+/// The stamp of a version's id; `None`: no id that was ever given.
 pub(crate) fn stamp(bucket: u64, id: &str) -> Option<u64> {
     let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?;
     let (hidden, masked) = bytes.split_first_chunk::<16>()?;
@@ -43,7 +46,7 @@ pub(crate) fn stamp(bucket: u64, id: &str) -> Option<u64> {
         *byte = masked.get(at)? ^ hidden.get(at)?;
     }
     let stamp = u64::from_be_bytes(stamp);
-    (digest(bucket, stamp) == *hidden).then_some(stamp)
+    [None, Some(bucket)].into_iter().any(|bucket| digest(bucket, stamp) == *hidden).then_some(stamp)
 }
 
 #[cfg(test)]
@@ -52,8 +55,15 @@ mod tests {
 
     #[test]
     fn ids_lead_back() {
-        let id = id(7, 123_456);
+        let id = id(123_456);
         assert_eq!((id.len(), stamp(7, &id)), (32, Some(123_456)));
-        assert_eq!((stamp(8, &id), stamp(7, NULL), stamp(7, "")), (None, None, None));
+        let other = id.replace(|c: char| c.is_ascii_lowercase(), "A");
+        assert_eq!((stamp(7, &other), stamp(7, NULL), stamp(7, "")), (None, None, None));
+    }
+
+    #[test]
+    fn ids_of_old_still_lead_back() {
+        let old = "bQs_DYrw9jYVj19p1_mNRW0LPw2K8RR2";
+        assert_eq!((stamp(7, old), stamp(8, old)), (Some(123_456), None));
     }
 }

@@ -73,15 +73,28 @@ impl<'r> RestReader<'r> {
         TextReader { entries, ..TextReader::new(Vec::new(), of, TimestampFormat::DateTime) }
     }
 
+    /// A header's text. S3 takes its bytes for ISO 8859-1, whatever they are.
+    fn text(&self, value: &'r http::HeaderValue) -> Read<Cow<'r, str>> {
+        match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) if text.is_ascii() || self.codec == Codec::Json => Ok(Cow::Borrowed(text)),
+            _ if self.codec == Codec::Xml => Ok(value.as_bytes().iter().copied().map(char::from).collect()),
+            _ => Err(ReadError::new("A header is not UTF-8")),
+        }
+    }
+
     fn header(&self, of: &'static Member) -> Read<Option<TextReader<'r>>> {
         let values = self.request.headers.get_all(of.wire).iter();
-        let values: Vec<&'r str> = values.map(text).collect::<Read<_>>()?;
+        let values: Vec<Cow<'r, str>> = values.map(|value| self.text(value)).collect::<Read<_>>()?;
         if values.is_empty() {
             return Ok(None);
         }
         let target = of.target();
         let texts: Vec<_> = match target.element().filter(|_| target.kind == Kind::List) {
-            Some(element) => values.iter().flat_map(|value| split(value, element)).collect(),
+            Some(element) => values
+                .iter()
+                .flat_map(|value| split(value, element))
+                .map(|item| Cow::Owned(item.into_owned()))
+                .collect(),
             None => vec![Cow::Owned(values.join(", "))],
         };
         if texts.is_empty() {
@@ -96,7 +109,7 @@ impl<'r> RestReader<'r> {
             let prefix = name.as_str().get(..of.wire.len());
             if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(of.wire)) {
                 let key = name.as_str().get(of.wire.len()..).unwrap_or_default().to_owned();
-                reader.entries.push((key, vec![Cow::Borrowed(text(value)?)]));
+                reader.entries.push((key, vec![self.text(value)?]));
             }
         }
         Ok(reader)
@@ -145,10 +158,6 @@ impl<'r> RestReader<'r> {
             }
         }
     }
-}
-
-fn text(value: &http::HeaderValue) -> Read<&str> {
-    std::str::from_utf8(value.as_bytes()).map_err(|_| ReadError::new("A header is not UTF-8"))
 }
 
 /// The elements of a list in a header. Texts may be quoted; HTTP dates hold a comma themselves.

@@ -55,8 +55,16 @@ impl RestWriter {
     }
 
     fn header(&mut self, name: &str, value: &str) {
+        // S3 writes ISO 8859-1, with spaces for what that has not.
+        let latin: Vec<u8>;
+        let bytes = if self.codec == Codec::Xml && !value.is_ascii() {
+            latin = value.chars().map(|c| u8::try_from(c).unwrap_or(b' ')).collect();
+            &latin
+        } else {
+            value.as_bytes()
+        };
         // A value that no header can carry (a line break) is left out rather than split.
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(bytes)) {
             self.parts.headers.insert(name, value);
         }
     }

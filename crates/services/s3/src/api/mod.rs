@@ -64,8 +64,8 @@ use crate::{
         PutObjectLegalHoldOutput, PutObjectLegalHoldRequest, PutObjectLockConfigurationOutput,
         PutObjectLockConfigurationRequest, PutObjectOutput, PutObjectRequest, PutObjectRetentionOutput,
         PutObjectRetentionRequest, PutObjectTaggingOutput, PutObjectTaggingRequest,
-        PutPublicAccessBlockRequest, S3, UploadPartCopyOutput, UploadPartCopyRequest, UploadPartOutput,
-        UploadPartRequest,
+        PutPublicAccessBlockRequest, RestoreObjectOutput, RestoreObjectRequest, S3, UploadPartCopyOutput,
+        UploadPartCopyRequest, UploadPartOutput, UploadPartRequest,
     },
 };
 
@@ -92,10 +92,11 @@ impl Hooks for Buckets {
         Some(error)
     }
 
-    /// Foreign pages change nothing. Settings are for buckets that are there: that comes before what is wrong with their
+    /// Foreign pages change nothing. A bucket is asked for in its own region. Settings are for buckets that are there: that comes before what is wrong with their
     /// document.
     fn admit(&self, operation: &'static Operation, ctx: &Context, head: &Parts) -> Result<(), ApiError> {
         self.keep_strangers_out(ctx, head)?;
+        self.check_region(operation, ctx, head)?;
         if operation.method != "PUT" || !operation.uri.starts_with("/{Bucket}?") {
             return Ok(());
         }
@@ -115,11 +116,11 @@ impl Hooks for Buckets {
     fn finish(
         &self,
         operation: Option<&'static Operation>,
-        _: &Context,
+        ctx: &Context,
         head: &Parts,
         response: &mut Response<ByteStream>,
     ) {
-        self.last_look(operation, head, response);
+        self.last_look(operation, ctx, head, response);
     }
 
     fn raw<'a>(&'a self, ctx: &'a Context, head: &'a Parts, body: ByteStream) -> Option<RawAnswer<'a>> {
@@ -780,6 +781,13 @@ impl S3 for Buckets {
         input: CreateMultipartUploadRequest,
     ) -> Result<CreateMultipartUploadOutput, ApiError> {
         self.begin_upload(ctx, input).await
+    }
+    async fn restore_object(
+        &self,
+        ctx: &Context,
+        input: RestoreObjectRequest,
+    ) -> Result<RestoreObjectOutput, ApiError> {
+        self.restore(ctx, input).await
     }
     async fn upload_part(
         &self,

@@ -179,7 +179,7 @@ impl Buckets {
             ));
         }
         let mut set = input.replication_configuration;
-        replication::check(&mut set)?;
+        replication::check(&mut set, &bucket.name)?;
         let destinations: BTreeSet<&str> =
             set.rules.iter().map(|rule| rule.destination.bucket.as_str()).collect();
         for arn in destinations {

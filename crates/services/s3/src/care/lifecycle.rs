@@ -3,9 +3,10 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use moln_fabric::worker::{Worker, WorkerError, WorkerState};
-use moln_kernel::{ApiError, Context, Endpoint, Principal, Region, Timestamp, clock::BoxFuture};
-use moln_store::Scan;
+use moln_kernel::{ApiError, Context, Timestamp, clock::BoxFuture};
+use moln_store::{Batch, Scan};
 
+use super::{context, ignore_gone};
 use crate::{
     Buckets,
     api::objects::uploads::Upload,
@@ -14,9 +15,10 @@ use crate::{
     model::{GetBucketLifecycleConfigurationOutput, LifecycleRule, Tag},
     notification::Event,
     objects::{
+        amend::Amendment,
+        delete::{DeleteConditions, Deletion},
         find,
         list::{self, Entry, Query, Version, VersionMarker},
-        write::{DeleteConditions, Deletion},
     },
     rules::lifecycle::{self, DAY, Seen},
     tables::{bucket::BUCKETS, configuration::Kind, object::ObjectRow, upload::UPLOADS},
@@ -24,8 +26,6 @@ use crate::{
 
 /// Versions looked at in one step.
 const PAGE: usize = 200;
-/// On whose behalf.
-const PRINCIPAL: &str = "lifecycle.s3.amazonaws.com";
 
 /// The worker.
 pub(super) struct LifeCycles {
@@ -120,13 +120,13 @@ impl LifeCycles {
         let mut noncurrent = before.as_ref().map_or(0, |before| before.noncurrent);
         let mut lone_marker = None;
         match &before {
-            None if version.latest && row.marker => lone_marker = Some(find::id_of(bucket, &row)),
+            None if version.latest && row.marker => lone_marker = Some(find::id_of(&row)),
             None => self.current(ctx, bucket, rules, seen, &row).await?,
             Some(before) => {
                 let gone = outlived(rules, seen, before.since, noncurrent, now);
                 noncurrent += 1;
                 if gone {
-                    let id = find::id_of(bucket, &row);
+                    let id = find::id_of(&row);
                     self.remove(ctx, bucket, &key, Some(&id), DeleteConditions::default()).await?;
                 }
             }
@@ -156,13 +156,13 @@ impl LifeCycles {
         if let Some(class) = lifecycle::class_due(rules, seen, ctx.now)
             && class != row.storage_class
         {
-            let change = |_: &Bucket, now: &mut ObjectRow| {
+            let change = |_: &Bucket, now: &mut ObjectRow, _: &mut Batch| {
                 if now.stamp == row.stamp {
                     class.clone_into(&mut now.storage_class);
                 }
                 Ok(())
             };
-            let event = ("PUT", Some(Event::Transition));
+            let event = Amendment::own("PUT", Event::Transition);
             ignore_gone(
                 self.buckets.amend(ctx, &bucket.name, seen.key, None, event, change).await.map(drop),
             )?;
@@ -284,19 +284,4 @@ fn outlived(rules: &[LifecycleRule], seen: Seen<'_>, since: Timestamp, newer: us
             expiration.newer_noncurrent_versions.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0);
         expiration.noncurrent_days.is_some_and(|days| lifecycle::after(since, days) <= now) && newer >= kept
     })
-}
-
-/// What is gone, changed or locked meanwhile is left alone.
-fn ignore_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
-    match result {
-        Err(why) if (400..500).contains(&why.status) => Ok(()),
-        other => other,
-    }
-}
-
-fn context(bucket: &Bucket, now: Timestamp) -> Context {
-    let endpoint = Arc::new(Endpoint { scheme: "http", authority: "localhost:4566".into() });
-    let region = Region::new(bucket.row.region.as_str());
-    let principal = Principal::Arn(PRINCIPAL.into());
-    Context::internal(bucket.row.account.as_str().into(), region, principal, endpoint, now)
 }

@@ -21,34 +21,40 @@ pub(crate) struct CustomerKey {
     pub(crate) md5: String,
 }
 
-/// The three headers of a key, as sent; `copy` tells those of a copy's source.
+/// The three headers of a key, as sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyHeaders<'a> {
     pub(crate) algorithm: Option<&'a str>,
     pub(crate) key: Option<&'a str>,
     pub(crate) md5: Option<&'a str>,
-    pub(crate) copy: bool,
+}
+
+/// Not the key that something was encrypted with.
+pub(crate) fn wrong_key() -> ApiError {
+    errors::access_denied_because(
+        "Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.",
+    )
 }
 
 impl CustomerKey {
     /// Reads the headers; `None` when there are none.
     pub(crate) fn read(headers: KeyHeaders<'_>) -> Result<Option<Self>, ApiError> {
-        let infix = if headers.copy { "copy-source-" } else { "" };
-        let named = |rest: &str| format!("x-amz-{infix}server-side-encryption-customer-{rest}");
-        let refused = |words: &str, rest: &str, value: Option<&str>| {
-            let name = named(rest);
-            match value {
-                Some(value) => errors::invalid_argument(words, name, value),
-                None => errors::refused_argument(words, name),
-            }
-        };
+        Self::read_for(headers, None)
+    }
+
+    /// The same for something that is encrypted already: another key than the one with the MD5 `stored` is the wrong one,
+    /// whatever else is wrong with it.
+    pub(crate) fn read_for(headers: KeyHeaders<'_>, stored: Option<&str>) -> Result<Option<Self>, ApiError> {
+        // Whichever header it is, S3 names this one.
+        let refused = |words: &str| errors::refused_argument(words, "x-amz-server-side-encryption");
         if headers.algorithm.is_none() && headers.key.is_none() && headers.md5.is_none() {
             return Ok(None);
         }
         let Some(algorithm) = headers.algorithm else {
-            let words = "Requests specifying Server Side Encryption with Customer provided keys must provide a valid \
-                         encryption algorithm.";
-            return Err(refused(words, "algorithm", Some("null")));
+            return Err(refused(
+                "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption \
+                 algorithm.",
+            ));
         };
         if algorithm != "AES256" {
             let words = "The Encryption request you specified is not valid. Supported value: AES256.";
@@ -57,22 +63,29 @@ impl CustomerKey {
             return Err(errors::with(error, "ArgumentValue", algorithm));
         }
         let Some(key) = headers.key else {
-            let words = "Requests specifying Server Side Encryption with Customer provided keys must provide an \
-                         appropriate secret key.";
-            return Err(refused(words, "key", Some("null")));
+            return Err(refused(
+                "Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate \
+                 secret key.",
+            ));
         };
-        let key: [u8; 32] =
-            STANDARD.decode(key).ok().and_then(|key| key.try_into().ok()).ok_or_else(|| {
-                refused("The secret key was invalid for the specified algorithm.", "key", Some("null"))
-            })?;
+        if stored.is_some_and(|stored| headers.md5.is_some_and(|md5| md5 != stored)) {
+            return Err(wrong_key());
+        }
+        let key: [u8; 32] = STANDARD
+            .decode(key)
+            .ok()
+            .and_then(|key| key.try_into().ok())
+            .ok_or_else(|| refused("The secret key was invalid for the specified algorithm."))?;
         let Some(md5) = headers.md5 else {
-            let words = "Requests specifying Server Side Encryption with Customer provided keys must provide the \
-                         client calculated MD5 of the secret key.";
-            return Err(refused(words, "key-MD5", Some("null")));
+            return Err(refused(
+                "Requests specifying Server Side Encryption with Customer provided keys must provide the client \
+                 calculated MD5 of the secret key.",
+            ));
         };
         if STANDARD.decode(md5).ok().as_deref() != Some(Md5::digest(key).as_slice()) {
-            let words = "The calculated MD5 hash of the key did not match the hash that was provided.";
-            return Err(refused(words, "key-MD5", Some(md5)));
+            return Err(refused(
+                "The calculated MD5 hash of the key did not match the hash that was provided.",
+            ));
         }
         Ok(Some(Self { key, md5: md5.to_owned() }))
     }
@@ -110,7 +123,7 @@ mod tests {
     use super::*;
 
     fn headers<'a>(key: &'a str, md5: &'a str) -> KeyHeaders<'a> {
-        KeyHeaders { algorithm: Some("AES256"), key: Some(key), md5: Some(md5), copy: false }
+        KeyHeaders { algorithm: Some("AES256"), key: Some(key), md5: Some(md5) }
     }
 
     #[test]

@@ -96,7 +96,9 @@ impl Buckets {
         let Some(origin) = text(&head.headers, header::ORIGIN) else { return };
         // A bucket that cannot be read now shares nothing.
         let Ok(Some(set)) = self.cors_of(head) else { return };
-        let asked = Asked { origin, method: head.method.as_str(), headers: None };
+        // S3 takes a preflight's header seriously on any request.
+        let method = text(&head.headers, header::ACCESS_CONTROL_REQUEST_METHOD);
+        let asked = Asked { origin, method: method.unwrap_or(head.method.as_str()), headers: None };
         if let Some(allowed) = cors::decide(&set, asked) {
             grant(response.headers_mut(), &allowed, false);
         }

@@ -153,7 +153,6 @@ fn describe(form: &Form) -> Description<'_> {
             algorithm: form.field("x-amz-server-side-encryption-customer-algorithm"),
             key: form.field("x-amz-server-side-encryption-customer-key"),
             md5: form.field("x-amz-server-side-encryption-customer-key-md5"),
-            copy: false,
         },
         acl: acl::Wish { canned: form.field("acl"), ..acl::Wish::default() },
         ..Description::default()

@@ -3,6 +3,7 @@
 
 mod cors;
 mod form;
+mod region;
 mod website;
 
 use http::{
@@ -11,7 +12,10 @@ use http::{
     request::Parts,
 };
 use moln_kernel::{ApiError, Context};
-use moln_wire::{ByteStream, Operation, Protocol, server};
+use moln_wire::{
+    ByteStream, Operation, Protocol,
+    server::{self, host_id},
+};
 
 use crate::{Buckets, errors, model::MODEL, names, post};
 
@@ -73,10 +77,18 @@ impl Buckets {
     pub(crate) fn last_look(
         &self,
         operation: Option<&'static Operation>,
+        ctx: &Context,
         head: &Parts,
         response: &mut Response<ByteStream>,
     ) {
-        response.headers_mut().insert("server", HeaderValue::from_static("AmazonS3"));
+        let headers = response.headers_mut();
+        headers.insert("server", HeaderValue::from_static("AmazonS3"));
+        let ids = [("x-amz-request-id", ctx.request_id.as_str()), ("x-amz-id-2", &*host_id(&ctx.request_id))];
+        for (name, id) in ids {
+            if let (false, Ok(id)) = (headers.contains_key(name), HeaderValue::from_str(id)) {
+                headers.insert(name, id);
+            }
+        }
         if head.method != Method::OPTIONS {
             self.share(head, response);
         }
@@ -93,11 +105,23 @@ impl Buckets {
         {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
-        if operation.is_some_and(|operation| operation.name == "GetBucketLocation")
-            && response.status().is_success()
-        {
-            let bytes = std::mem::take(response.body_mut()).whole().unwrap_or_default();
-            *response.body_mut() = location(&String::from_utf8_lossy(&bytes)).into_bytes().into();
+        if !response.status().is_success() {
+            return;
+        }
+        match operation.map(|operation| operation.name) {
+            Some("GetBucketLocation") => {
+                let bytes = std::mem::take(response.body_mut()).whole().unwrap_or_default();
+                *response.body_mut() = location(&String::from_utf8_lossy(&bytes)).into_bytes().into();
+            }
+            Some("HeadBucket") => {
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+            }
+            // What is only begun is accepted. (The mark never leaves, see the operation.)
+            Some("RestoreObject") if response.headers_mut().remove("x-amz-restore-output-path").is_none() => {
+                *response.status_mut() = StatusCode::ACCEPTED;
+            }
+            Some("PutBucketTagging") => *response.status_mut() = StatusCode::NO_CONTENT,
+            _ => {}
         }
     }
 }

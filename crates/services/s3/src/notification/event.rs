@@ -3,7 +3,6 @@
 
 /// A type of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)] // nothing is restored so far
 pub(crate) enum Event {
     CreatedPut,
     CreatedPost,
@@ -17,6 +16,9 @@ pub(crate) enum Event {
     ExpirationDelete,
     ExpirationMarker,
     Transition,
+    RestorePost,
+    RestoreCompleted,
+    RestoreDelete,
 }
 
 /// Every name a configuration may use; those of replication and of lost objects never happen here.
@@ -74,6 +76,9 @@ impl Event {
             Self::ExpirationDelete => "LifecycleExpiration:Delete",
             Self::ExpirationMarker => "LifecycleExpiration:DeleteMarkerCreated",
             Self::Transition => "LifecycleTransition",
+            Self::RestorePost => "ObjectRestore:Post",
+            Self::RestoreCompleted => "ObjectRestore:Completed",
+            Self::RestoreDelete => "ObjectRestore:Delete",
         }
     }
 
@@ -94,7 +99,8 @@ impl Event {
             | Self::TaggingDelete
             | Self::ExpirationDelete
             | Self::ExpirationMarker
-            | Self::Transition => "2.3",
+            | Self::Transition
+            | Self::RestoreDelete => "2.3",
             _ => "2.1",
         }
     }
@@ -133,6 +139,9 @@ impl Event {
             Self::TaggingPut => ("Object Tags Added", None),
             Self::TaggingDelete => ("Object Tags Deleted", None),
             Self::Transition => ("Object Storage Class Changed", None),
+            Self::RestorePost => ("Object Restore Initiated", None),
+            Self::RestoreCompleted => ("Object Restore Completed", None),
+            Self::RestoreDelete => ("Object Restore Expired", None),
         }
     }
 }

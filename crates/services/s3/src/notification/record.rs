@@ -23,22 +23,23 @@ pub(crate) struct ObjectFacts<'a> {
     pub(crate) sequence: u64,
 }
 
-/// What a record tells of a restore that was completed.
-#[derive(Clone, Copy, Debug)]
-#[allow(dead_code)] // nothing is restored so far
-pub(crate) struct Restored<'a> {
-    pub(crate) expires: Timestamp,
-    pub(crate) storage_class: &'a str,
-}
-
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Happening<'a> {
     pub(crate) event: Event,
     pub(crate) when: Timestamp,
     pub(crate) object: ObjectFacts<'a>,
-    /// The storage class it moved to (transitions).
+    /// The class that it has (where a restored copy is of an archived one) or moved to (transitions).
     pub(crate) storage_class: Option<&'a str>,
+    /// Until when a restored copy stays, or stayed.
+    pub(crate) restored_until: Option<Timestamp>,
+}
+
+impl Happening<'_> {
+    /// An event without what it is about.
+    pub(crate) fn of(event: Event, when: Timestamp) -> Self {
+        Self { event, when, object: ObjectFacts::default(), storage_class: None, restored_until: None }
+    }
 }
 
 /// Orders the events of a key: of two sequencers the larger, as text, is the later.
@@ -47,7 +48,10 @@ fn sequencer(sequence: u64) -> String {
 }
 
 /// Who did it, as records name it.
-fn user(ctx: &Context) -> String {
+fn user(ctx: &Context, event: Event, bucket: &Bucket) -> String {
+    if event == Event::RestoreCompleted {
+        return format!("AmazonCustomer:{}", owner(&bucket.row.account));
+    }
     match (&ctx.caller, &ctx.principal) {
         (Some(caller), _) => format!("AWS:{}", caller.user_id),
         (None, Principal::Anonymous) => "Anonymous".into(),
@@ -111,13 +115,13 @@ pub(super) fn records(ctx: &Context, bucket: &Bucket, what: &Happening<'_>, conf
     if what.event.is_sequenced() {
         object.insert("sequencer".into(), sequencer(what.object.sequence).into());
     }
-    let record = json!({
+    let mut record = json!({
         "eventVersion": what.event.version(),
         "eventSource": "aws:s3",
         "awsRegion": bucket.row.region,
         "eventTime": iso(what.when),
         "eventName": what.event.name(),
-        "userIdentity": { "principalId": user(ctx) },
+        "userIdentity": { "principalId": user(ctx, what.event, bucket) },
         "requestParameters": { "sourceIPAddress": address(ctx) },
         "responseElements": {
             "x-amz-request-id": ctx.request_id.as_str(),
@@ -134,6 +138,15 @@ pub(super) fn records(ctx: &Context, bucket: &Bucket, what: &Happening<'_>, conf
             "object": object,
         },
     });
+    if what.event == Event::RestoreCompleted
+        && let Some(record) = record.as_object_mut()
+    {
+        let restored = json!({
+            "lifecycleRestorationExpiryTime": what.restored_until.map(iso),
+            "lifecycleRestoreStorageClass": what.storage_class,
+        });
+        record.insert("glacierEventData".into(), json!({ "restoreEventData": restored }));
+    }
     json!({ "Records": [record] }).to_string()
 }
 
@@ -176,13 +189,16 @@ pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) ->
         }
         _ => {}
     }
-    if let Some(class) = what.storage_class {
-        let member = if what.event == Event::Transition {
-            "destination-storage-class"
-        } else {
-            "source-storage-class"
-        };
+    let class = match what.event {
+        Event::Transition => Some("destination-storage-class"),
+        Event::RestorePost | Event::RestoreCompleted => Some("source-storage-class"),
+        _ => None,
+    };
+    if let (Some(member), Some(class)) = (class, what.storage_class) {
         detail.insert(member.into(), class.into());
+    }
+    if let (Event::RestoreCompleted, Some(until)) = (what.event, what.restored_until) {
+        detail.insert("restore-expiry-time".into(), iso(until).into());
     }
     let event = json!({
         "source": "aws.s3",

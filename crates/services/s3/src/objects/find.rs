@@ -4,7 +4,6 @@ use moln_kernel::ApiError;
 use moln_store::{KeyRange, Scan, Snapshot, key::Inverse};
 
 use crate::{
-    bucket::Bucket,
     errors,
     tables::object::{CURRENT, NULLS, OLDER, ObjectRow, StampRow},
     versions,
@@ -73,9 +72,25 @@ pub(crate) fn version(
     Ok(row.map(|(row, _)| row).filter(|row| row.null == (id == versions::NULL)))
 }
 
+/// A version by its stamp, object or marker.
+pub(crate) fn by_stamp(
+    from: &dyn Snapshot,
+    bucket: u64,
+    key: &str,
+    stamp: u64,
+) -> Result<Option<ObjectRow>, ApiError> {
+    let unreadable = |why| errors::unreadable(&why);
+    let current = CURRENT.get(from, &(bucket, key.to_owned())).map_err(unreadable)?.map(|(row, _)| row);
+    if let Some(current) = current.filter(|row| row.stamp == stamp) {
+        return Ok(Some(current));
+    }
+    let row = OLDER.get(from, &(bucket, key.to_owned(), Inverse(stamp))).map_err(unreadable)?;
+    Ok(row.map(|(row, _)| row))
+}
+
 /// The id a version goes by.
-pub(crate) fn id_of(bucket: &Bucket, row: &ObjectRow) -> String {
-    if row.null { versions::NULL.to_owned() } else { versions::id(bucket.row.number, row.stamp) }
+pub(crate) fn id_of(row: &ObjectRow) -> String {
+    if row.null { versions::NULL.to_owned() } else { versions::id(row.stamp) }
 }
 
 /// A version id in a request that has not the form of one.

@@ -1,27 +1,22 @@
-//! Puts versions on top and takes them away. Everything a change entails (the older version that makes room, the bytes
-//! that go, what others are told) is in one batch.
+//! Puts versions on top. Everything a change entails (the older version that makes room, the bytes that go, what others are
+//! told) is in one batch.
 
 use moln_kernel::{ApiError, Context, Principal};
 use moln_store::{Batch, CommitError, Snapshot, StoreError, key::Inverse};
 
-use super::{
-    conditions::WriteConditions,
-    find::{self, Newest},
-};
+use super::{conditions::WriteConditions, find};
 use crate::{
     Buckets,
     bucket::Bucket,
     content::receive::Put,
     errors, limits,
     notification::{Event, Happening, ObjectFacts, tell},
+    replication::{self, Why},
     tables::{
         bucket::Versioning,
-        configuration::Kind,
         object::{
-            self, CURRENT, Content, EncryptionRow, LockRow, NULLS, OLDER, ObjectRow, OriginRow, PARTS,
-            StampRow, WASTE, WasteRow,
+            self, CURRENT, Content, NULLS, OLDER, ObjectRow, OriginRow, PARTS, StampRow, WASTE, WasteRow,
         },
-        upload::{SHAKEN, UPLOADS},
     },
 };
 
@@ -67,7 +62,8 @@ pub(crate) fn keep(batch: &mut Batch, (bucket, data, part): (u64, u64, u32), byt
 pub(crate) fn let_go(batch: &mut Batch, bucket: u64, row: &ObjectRow) -> Result<(), StoreError> {
     match &row.content {
         Content::None => {}
-        Content::Row => object::remove_bytes(batch, bucket, row.data),
+        // Known by its key: a range would have to be read through.
+        Content::Row => object::remove_part_bytes(batch, (bucket, row.data, 0)),
         Content::Blob(..) => {
             if let Some(blob) = row.content.blob() {
                 batch.unlink(&blob, &blob_owner(bucket, row.data, 0));
@@ -85,30 +81,21 @@ pub(crate) struct Placed {
     pub(crate) version_id: Option<String>,
 }
 
-/// What was deleted.
-#[derive(Debug, Default)]
-pub(crate) struct Deleted {
-    /// The version that is gone, or the marker that was made.
-    pub(crate) version_id: Option<String>,
-    /// A marker was made, or was what is gone.
-    pub(crate) marker: bool,
-}
-
 /// A key as it stands while its lock is held, and what a batch makes of it.
 #[allow(clippy::struct_field_names)] // a key has a key
-struct Key<'a> {
-    snapshot: &'a dyn Snapshot,
-    bucket: &'a Bucket,
-    key: &'a str,
+pub(super) struct Key<'a> {
+    pub(super) snapshot: &'a dyn Snapshot,
+    pub(super) bucket: &'a Bucket,
+    pub(super) key: &'a str,
 }
 
 impl Key<'_> {
-    fn at(&self) -> (u64, String) {
+    pub(super) fn at(&self) -> (u64, String) {
         (self.bucket.row.number, self.key.to_owned())
     }
 
     /// Makes room on top: the newest becomes an older version, or goes when a null version takes its place.
-    fn make_room(
+    pub(super) fn make_room(
         &self,
         batch: &mut Batch,
         current: Option<&ObjectRow>,
@@ -145,7 +132,7 @@ impl Key<'_> {
 
     /// After the newest is gone: the newest of the older ones takes its place, unless it is a marker. `gone`: the stamp
     /// that the batch removes.
-    fn promote(&self, batch: &mut Batch, gone: u64) -> Result<(), StoreError> {
+    pub(super) fn promote(&self, batch: &mut Batch, gone: u64) -> Result<(), StoreError> {
         let (number, at) = (self.bucket.row.number, self.at());
         let range = OLDER.within(&at);
         let two = moln_store::Scan { limit: 2, ..moln_store::Scan::default() };
@@ -171,7 +158,7 @@ impl Buckets {
         ctx: &Context,
         bucket_name: &str,
         key: &str,
-        row: ObjectRow,
+        mut row: ObjectRow,
         bytes: Option<&Put>,
         conditions: WriteConditions<'_>,
         event: Event,
@@ -188,20 +175,20 @@ impl Buckets {
             conditions.judge(key, current.as_ref())?;
             let mut batch = Batch::default();
             bucket.guard(&mut batch);
-            let mut row = row.clone();
             row.stamp = self.store.stamp();
             row.null = bucket.row.versioning != Versioning::Enabled;
             if let Some(bytes) = bytes {
                 row.data = row.stamp;
                 row.content = keep(&mut batch, (number, row.data, 0), bytes);
             }
+            replication::order(&mut batch, ctx, &bucket, key, &mut row, Why::New)?;
             let written = (|| {
                 here.make_room(&mut batch, current.as_ref(), row.null)?;
                 CURRENT.put(&mut batch, &here.at(), &row)?;
                 also(&mut batch)
             })();
             written.map_err(unreadable)?;
-            let version_id = (bucket.row.versioning != Versioning::Off).then(|| find::id_of(&bucket, &row));
+            let version_id = (bucket.row.versioning != Versioning::Off).then(|| find::id_of(&row));
             let object = ObjectFacts {
                 key,
                 size: row.size,
@@ -209,7 +196,7 @@ impl Buckets {
                 version_id: version_id.as_deref().filter(|_| !row.null),
                 sequence: row.stamp,
             };
-            let what = Happening { event, when: ctx.now, object, storage_class: None };
+            let what = Happening { object, ..Happening::of(event, ctx.now) };
             tell(&mut batch, ctx, &bucket, &what)?;
             match self.store.commit(batch).await {
                 Ok(_) => return Ok(Placed { row, version_id }),
@@ -218,193 +205,6 @@ impl Buckets {
             }
         }
         Err(errors::operation_aborted())
-    }
-
-    /// Deletes a key's newest (which may leave a marker), or one version for good. What is not there is no error.
-    pub(crate) async fn delete(
-        &self,
-        ctx: &Context,
-        bucket_name: &str,
-        deletion: Deletion<'_>,
-    ) -> Result<Deleted, ApiError> {
-        for _ in 0..limits::ATTEMPTS {
-            let bucket = self.bucket(bucket_name, None)?;
-            let _alone = self.locks.lock(bucket.row.number, deletion.key).await;
-            let snapshot = self.store.snapshot();
-            let mut batch = Batch::default();
-            let here = Key { snapshot: &*snapshot, bucket: &bucket, key: deletion.key };
-            let Some((deleted, event, stamp)) = self.decide_deletion(ctx, &here, &deletion, &mut batch)?
-            else {
-                return Ok(Deleted { version_id: deletion.version_id.map(str::to_owned), marker: false });
-            };
-            bucket.guard(&mut batch);
-            mark_uploads(&*snapshot, &mut batch, bucket.row.number, deletion.key)
-                .map_err(|why| errors::unreadable(&why))?;
-            let object = ObjectFacts {
-                key: deletion.key,
-                version_id: deleted.version_id.as_deref().filter(|id| *id != crate::versions::NULL),
-                sequence: stamp,
-                ..ObjectFacts::default()
-            };
-            let what = Happening { event, when: ctx.now, object, storage_class: None };
-            tell(&mut batch, ctx, &bucket, &what)?;
-            match self.store.commit(batch).await {
-                Ok(_) => return Ok(deleted),
-                Err(CommitError::Conflict { .. }) => self.pictures.forget(bucket_name),
-                Err(why) => return Err(errors::uncommitted(&why)),
-            }
-        }
-        Err(errors::operation_aborted())
-    }
-
-    /// What a deletion does; `None`: nothing.
-    fn decide_deletion(
-        &self,
-        ctx: &Context,
-        here: &Key<'_>,
-        deletion: &Deletion<'_>,
-        batch: &mut Batch,
-    ) -> Result<Option<(Deleted, Event, u64)>, ApiError> {
-        let unreadable = |why| errors::unreadable(&why);
-        let (number, at) = (here.bucket.row.number, here.at());
-        let current = CURRENT.get(here.snapshot, &at).map_err(unreadable)?.map(|(row, _)| row);
-        if let Some(id) = deletion.version_id {
-            let Some(row) = find::version(here.snapshot, number, deletion.key, id)? else { return Ok(None) };
-            deletion.check(&row)?;
-            check_locked(&row, ctx, deletion.bypass)?;
-            let is_current = current.as_ref().is_some_and(|current| current.stamp == row.stamp);
-            let removed = (|| {
-                let_go(batch, number, &row)?;
-                if is_current {
-                    CURRENT.delete(batch, &at);
-                } else {
-                    OLDER.delete(batch, &(number, deletion.key.to_owned(), Inverse(row.stamp)));
-                    if row.null {
-                        NULLS.delete(batch, &at);
-                    }
-                }
-                // With the newest (object or marker) gone, another one is the newest.
-                if is_current || current.is_none() { here.promote_over(batch, &row) } else { Ok(()) }
-            })();
-            removed.map_err(unreadable)?;
-            let deleted = Deleted { version_id: Some(find::id_of(here.bucket, &row)), marker: row.marker };
-            return Ok(Some((deleted, deletion.events.0, self.store.stamp())));
-        }
-        if let Some(current) = &current {
-            deletion.check(current)?;
-        } else if deletion.conditions.if_match.is_some() {
-            return Err(find::no_such_key(deletion.key));
-        }
-        let null = here.bucket.row.versioning != Versioning::Enabled;
-        if here.bucket.row.versioning == Versioning::Off {
-            match current {
-                Some(current) => {
-                    let_go(batch, number, &current).map_err(unreadable)?;
-                    CURRENT.delete(batch, &at);
-                }
-                // S3 tells of deletions of what was not there, too; without a listener there is nothing to do.
-                None if here.bucket.has(Kind::Notification) => {}
-                None => return Ok(None),
-            }
-            return Ok(Some((Deleted::default(), deletion.events.0, self.store.stamp())));
-        }
-        let marker = marker(ctx, self.store.stamp(), null, deletion.operation);
-        let written = (|| {
-            here.make_room(batch, current.as_ref(), null)?;
-            CURRENT.delete(batch, &at);
-            OLDER.put(batch, &(number, deletion.key.to_owned(), Inverse(marker.stamp)), &marker)?;
-            if null {
-                NULLS.put(batch, &at, &StampRow(marker.stamp))?;
-            }
-            Ok(())
-        })();
-        written.map_err(unreadable)?;
-        let deleted = Deleted { version_id: Some(find::id_of(here.bucket, &marker)), marker: true };
-        Ok(Some((deleted, deletion.events.1, marker.stamp)))
-    }
-
-    /// Changes a version in place (tags, lists, locks: what makes no new version).
-    pub(crate) async fn amend(
-        &self,
-        ctx: &Context,
-        bucket_name: &str,
-        key: &str,
-        version_id: Option<&str>,
-        (method, event): (&'static str, Option<Event>),
-        change: impl Fn(&Bucket, &mut ObjectRow) -> Result<(), ApiError>,
-    ) -> Result<Placed, ApiError> {
-        for _ in 0..limits::ATTEMPTS {
-            let bucket = self.bucket(bucket_name, None)?;
-            let number = bucket.row.number;
-            let _alone = self.locks.lock(number, key).await;
-            let snapshot = self.store.snapshot();
-            let unreadable = |why| errors::unreadable(&why);
-            let mut row = match (find::newest(&*snapshot, number, key)?, version_id) {
-                (Newest::Marker(marker), None) => return Err(is_marker(&bucket, &marker, method)),
-                _ => self.version_of(&*snapshot, &bucket, key, version_id, method)?,
-            };
-            change(&bucket, &mut row)?;
-            let mut batch = Batch::default();
-            bucket.guard(&mut batch);
-            let at = (number, key.to_owned());
-            let current = CURRENT.get(&*snapshot, &at).map_err(unreadable)?;
-            if current.is_some_and(|(current, _)| current.stamp == row.stamp) {
-                CURRENT.put(&mut batch, &at, &row).map_err(unreadable)?;
-            } else {
-                let place = (number, key.to_owned(), Inverse(row.stamp));
-                OLDER.put(&mut batch, &place, &row).map_err(unreadable)?;
-            }
-            let version_id = (bucket.row.versioning != Versioning::Off).then(|| find::id_of(&bucket, &row));
-            if let Some(event) = event {
-                let object = ObjectFacts {
-                    key,
-                    size: row.size,
-                    etag: Some(&row.etag),
-                    version_id: version_id.as_deref().filter(|_| !row.null),
-                    sequence: self.store.stamp(),
-                };
-                let what =
-                    Happening { event, when: ctx.now, object, storage_class: Some(&row.storage_class) };
-                tell(&mut batch, ctx, &bucket, &what)?;
-            }
-            match self.store.commit(batch).await {
-                Ok(_) => return Ok(Placed { row, version_id }),
-                Err(CommitError::Conflict { .. }) => self.pictures.forget(bucket_name),
-                Err(why) => return Err(errors::uncommitted(&why)),
-            }
-        }
-        Err(errors::operation_aborted())
-    }
-
-    /// The version a request is about: an object, not a marker. `method` is the request's.
-    #[allow(clippy::unused_self)] // a step of every operation, like the ones beside it
-    pub(crate) fn version_of(
-        &self,
-        snapshot: &dyn Snapshot,
-        bucket: &Bucket,
-        key: &str,
-        version_id: Option<&str>,
-        method: &'static str,
-    ) -> Result<ObjectRow, ApiError> {
-        let number = bucket.row.number;
-        let Some(id) = version_id else {
-            return match find::newest(snapshot, number, key)? {
-                Newest::Object(row) => Ok(*row),
-                Newest::Marker(row) => {
-                    let error = errors::with(find::no_such_key(key), "x-amz-delete-marker", "true");
-                    Err(errors::with(error, "x-amz-version-id", find::id_of(bucket, &row)))
-                }
-                Newest::Nothing => Err(find::no_such_key(key)),
-            };
-        };
-        match find::version(snapshot, number, key, id)? {
-            Some(row) if row.marker => Err(is_marker(bucket, &row, method)),
-            Some(row) => Ok(row),
-            None if id != crate::versions::NULL && crate::versions::stamp(number, id).is_none() => {
-                Err(find::invalid_version_id(id))
-            }
-            None => Err(find::no_such_version(key, id)),
-        }
     }
 
     /// Makes a deletion of the bucket rest on its being empty.
@@ -452,121 +252,5 @@ impl Buckets {
         }
         self.store.commit(batch).await.map_err(|why| errors::uncommitted(&why))?;
         Ok(true)
-    }
-}
-
-impl Key<'_> {
-    fn promote_over(&self, batch: &mut Batch, gone: &ObjectRow) -> Result<(), StoreError> {
-        let range = OLDER.within(&self.at());
-        let one = moln_store::Scan { limit: 1, ..moln_store::Scan::default() };
-        let first = OLDER.scan(self.snapshot, &range, one)?.rows.into_iter().next();
-        // An older version under a marker that stays: the marker is still the newest.
-        let covered = first.is_some_and(|(_, row, _)| row.stamp > gone.stamp && row.marker);
-        if covered { Ok(()) } else { self.promote(batch, gone.stamp) }
-    }
-}
-
-/// Uploads that are under way for a key learn that it was deleted. (More than a few at once are not told: their conditions
-/// are judged by what is there.)
-fn mark_uploads(
-    snapshot: &dyn Snapshot,
-    batch: &mut Batch,
-    bucket: u64,
-    key: &str,
-) -> Result<(), StoreError> {
-    let some = moln_store::Scan { limit: 8, ..moln_store::Scan::default() };
-    let page = UPLOADS.scan(snapshot, &UPLOADS.within(&(bucket, key.to_owned())), some)?;
-    for ((_, _, number), _, _) in page.rows {
-        SHAKEN.put(batch, &(bucket, number), &WasteRow)?;
-    }
-    Ok(())
-}
-
-/// A deletion, as asked for.
-pub(crate) struct Deletion<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) version_id: Option<&'a str>,
-    /// `x-amz-bypass-governance-retention`
-    pub(crate) bypass: bool,
-    /// `If-Match` and its kin for deletions.
-    pub(crate) conditions: DeleteConditions<'a>,
-    /// What it is when something goes, and when a marker comes.
-    pub(crate) events: (Event, Event),
-    /// Whose doing it is.
-    pub(crate) operation: &'a str,
-}
-
-/// The conditions of a deletion.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct DeleteConditions<'a> {
-    pub(crate) if_match: Option<&'a str>,
-    pub(crate) modified: Option<moln_kernel::Timestamp>,
-    pub(crate) size: Option<i64>,
-}
-
-impl Deletion<'_> {
-    fn check(&self, row: &ObjectRow) -> Result<(), ApiError> {
-        let conditions = self.conditions;
-        let other_tag =
-            conditions.if_match.is_some_and(|tag| tag != "*" && tag.trim_matches('"') != row.etag);
-        let other_time = conditions.modified.is_some_and(|time| time.seconds() != row.modified().seconds());
-        let other_size = conditions.size.is_some_and(|size| u64::try_from(size) != Ok(row.size));
-        match (other_tag, other_time, other_size) {
-            (true, ..) => Err(super::conditions::failed("If-Match")),
-            (_, true, _) => Err(super::conditions::failed("x-amz-if-match-last-modified-time")),
-            (.., true) => Err(super::conditions::failed("x-amz-if-match-size")),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// `MethodNotAllowed`, because the version is a marker.
-pub(crate) fn is_marker(bucket: &Bucket, row: &ObjectRow, method: &'static str) -> ApiError {
-    let error =
-        errors::other(405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
-    let error = errors::with(error, "Method", method);
-    let error = errors::with(error, "ResourceType", "DeleteMarker");
-    let error = errors::with(error, "allow", "DELETE");
-    let error = errors::with(error, "x-amz-delete-marker", "true");
-    errors::with(error, "x-amz-version-id", find::id_of(bucket, row))
-}
-
-/// Refuses to remove a version that is locked.
-fn check_locked(row: &ObjectRow, ctx: &Context, bypass: bool) -> Result<(), ApiError> {
-    let locked = || errors::access_denied_because("Access Denied because object protected by object lock.");
-    if row.lock.legal_hold == Some(true) {
-        return Err(locked());
-    }
-    match &row.lock.retention {
-        Some((mode, until)) if *until > ctx.now.millis() && (mode == "COMPLIANCE" || !bypass) => {
-            Err(locked())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn marker(ctx: &Context, stamp: u64, null: bool, operation: &str) -> ObjectRow {
-    ObjectRow {
-        stamp,
-        data: stamp,
-        null,
-        marker: true,
-        owner: ctx.account.as_str().into(),
-        modified: ctx.now.millis(),
-        size: 0,
-        etag: String::new(),
-        content: Content::None,
-        headers: std::collections::BTreeMap::new(),
-        metadata: std::collections::BTreeMap::new(),
-        storage_class: String::new(),
-        encryption: EncryptionRow::Aes256,
-        checksum: None,
-        tags: Vec::new(),
-        acl: None,
-        lock: LockRow::default(),
-        redirect: None,
-        restore: None,
-        replication: None,
-        origin: origin(ctx, operation),
     }
 }

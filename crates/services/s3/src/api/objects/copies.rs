@@ -9,7 +9,7 @@ use moln_wire::ByteStream;
 use super::{
     describe::{Described, Description, check_key, decode},
     gets::list_of,
-    puts::{Storing, needs_key, quoted},
+    puts::{Storing, key_for, quoted},
     uploads::check_part_number,
 };
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
     },
     notification::Event,
     objects::{
+        archive,
         conditions::{self, Conditions, Verdict, WriteConditions},
         find, read,
     },
@@ -48,9 +49,18 @@ struct SourceName {
 }
 
 impl SourceName {
-    /// `bucket/key?versionId=id`, percent-encoded, with or without a slash in front.
+    /// `bucket/key?versionId=id`, percent-encoded, with or without a slash in front; or the object's whole address, in
+    /// either style.
     fn parse(text: &str) -> Result<Self, ApiError> {
         let invalid = |words: &str| errors::invalid_argument(words, "x-amz-copy-source", text);
+        let address = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        if let Some((host, path)) = address.and_then(|address| address.split_once('/')) {
+            let label = host.find(".s3.").or_else(|| host.find(".s3-")).and_then(|end| host.get(..end));
+            return match label {
+                Some(bucket) => Self::parse(&format!("{bucket}/{path}")),
+                None => Self::parse(path),
+            };
+        }
         let (path, query) = match text.rsplit_once("?versionId=") {
             Some((path, id)) => (path, Some(id)),
             None => (text, None),
@@ -84,7 +94,7 @@ struct From {
 
 impl From {
     fn version_id(&self) -> Option<String> {
-        (self.bucket.row.versioning != Versioning::Off).then(|| find::id_of(&self.bucket, &self.row))
+        (self.bucket.row.versioning != Versioning::Off && !self.row.null).then(|| find::id_of(&self.row))
     }
 }
 
@@ -110,7 +120,6 @@ macro_rules! asked {
                 algorithm: $input.copy_source_sse_customer_algorithm.as_deref(),
                 key: $input.copy_source_sse_customer_key.as_deref(),
                 md5: $input.copy_source_sse_customer_key_md5.as_deref(),
-                copy: true,
             },
         }
     };
@@ -137,14 +146,8 @@ impl Buckets {
         let list = list_of(&row)?;
         let action = if id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
         self.permit(ctx, &bucket, Asking::new(action, Some(&name.key)).or_by("READ", &list))?;
-        let now = ctx.now.millis();
-        let restored =
-            row.restore.as_ref().is_some_and(|restore| restore.ready <= now && now < restore.expires);
-        if matches!(row.storage_class.as_str(), "GLACIER" | "DEEP_ARCHIVE") && !restored {
-            let words = "Operation is not valid for the source object's storage class";
-            let error = errors::other(403, "InvalidObjectState", words);
-            return Err(errors::with(error, "StorageClass", row.storage_class));
-        }
+        let words = "Operation is not valid for the source object's storage class";
+        archive::check_readable(&row, ctx.now, words)?;
         let conditions = Conditions {
             if_match: asked.if_match,
             if_none_match: asked.if_none_match,
@@ -160,8 +163,7 @@ impl Buckets {
             Verdict::Failed("If-Match") => return Err(conditions::failed("x-amz-copy-source-If-Match")),
             Verdict::Failed(_) => return Err(conditions::failed("x-amz-copy-source-If-Unmodified-Since")),
         }
-        let key = CustomerKey::read(asked.customer)?;
-        needs_key(&row, key.as_ref().map(|key| key.md5.as_str()))?;
+        let key = key_for(&row, asked.customer)?;
         Ok(From { bucket, row, key })
     }
 
@@ -259,13 +261,12 @@ impl Buckets {
         let snapshot = self.store.snapshot();
         let upload = self.upload(&*snapshot, &bucket, &input.key, &input.upload_id)?;
         let from = self.source(ctx, &*snapshot, &name, &asked!(input))?;
-        let customer = CustomerKey::read(KeyHeaders {
+        let customer = KeyHeaders {
             algorithm: input.sse_customer_algorithm.as_deref(),
             key: input.sse_customer_key.as_deref(),
             md5: input.sse_customer_key_md5.as_deref(),
-            copy: false,
-        })?;
-        needs_key(&upload.row.object, customer.as_ref().map(|key| key.md5.as_str()))?;
+        };
+        let customer = key_for(&upload.row.object, customer)?;
         let range = match input.copy_source_range.as_deref() {
             Some(text) => source_range(text, from.row.size)?,
             None => 0..from.row.size,
@@ -351,7 +352,6 @@ fn description(
             algorithm: input.sse_customer_algorithm.as_deref(),
             key: input.sse_customer_key.as_deref(),
             md5: input.sse_customer_key_md5.as_deref(),
-            copy: false,
         },
         tagging: input.tagging.as_deref().filter(|_| retag),
         lock_mode: input.object_lock_mode.as_deref(),
@@ -451,7 +451,10 @@ mod tests {
             parse("/b/a%20b+c/d?versionId=v").unwrap(),
             ("b".into(), "a b+c/d".into(), Some("v".into()))
         );
-        for bad in ["", "b", "b/", "/b", "b/k?versionId=", "%ff/k"] {
+        for address in ["http://s3.amazonaws.com/b/k", "https://b.s3.eu-west-1.amazonaws.com/k"] {
+            assert_eq!(parse(address).unwrap(), ("b".into(), "k".into(), None), "{address}");
+        }
+        for bad in ["", "b", "b/", "/b", "b/k?versionId=", "%ff/k", "http://b"] {
             assert_eq!(parse(bad).unwrap_err().code, "InvalidArgument", "{bad}");
         }
     }

@@ -13,7 +13,7 @@ use crate::{
         Error as FailedObject,
     },
     notification::Event,
-    objects::write::{DeleteConditions, Deleted, Deletion},
+    objects::delete::{DeleteConditions, Deleted, Deletion},
 };
 
 /// What a deletion by a request raises.

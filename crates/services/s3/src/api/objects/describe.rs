@@ -87,6 +87,15 @@ impl Description<'_> {
                 "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
             ));
         }
+        if self.customer.key.is_some()
+            && let Some(asked) = self.encryption
+        {
+            return Err(errors::invalid_argument(
+                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
+                "x-amz-server-side-encryption",
+                asked,
+            ));
+        }
         let customer = CustomerKey::read(self.customer)?;
         let encryption = encryption(&self, customer.as_ref(), bucket)?;
         let tags = match self.tagging {
@@ -178,13 +187,6 @@ fn encryption(
     bucket: &Bucket,
 ) -> Result<EncryptionRow, ApiError> {
     if let Some(customer) = customer {
-        if asked.encryption.is_some() {
-            return Err(errors::invalid_argument(
-                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
-                "x-amz-server-side-encryption",
-                asked.encryption.unwrap_or_default(),
-            ));
-        }
         return Ok(EncryptionRow::Customer { key_md5: customer.md5.clone(), nonce: CustomerKey::nonce()? });
     }
     let default: Option<ServerSideEncryptionConfiguration> = bucket.setting(Kind::Encryption)?;

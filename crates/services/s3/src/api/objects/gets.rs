@@ -6,10 +6,13 @@ use moln_kernel::{ApiError, Context, Timestamp};
 use moln_store::Snapshot;
 use moln_wire::{ByteStream, schema::TimestampFormat, time};
 
-use super::puts::{expiration, needs_key, quoted};
+use super::{
+    puts::{expiration, key_for, quoted},
+    words,
+};
 use crate::{
     Buckets,
-    access::Asking,
+    access::{Asking, is_at_home},
     acl,
     bucket::Bucket,
     content::{
@@ -19,6 +22,7 @@ use crate::{
     errors,
     model::{AccessControlPolicy, GetObjectOutput, GetObjectRequest, HeadObjectOutput, HeadObjectRequest},
     objects::{
+        archive::{self, Copy},
         conditions::{self, Conditions, Verdict},
         find, read,
     },
@@ -47,16 +51,11 @@ impl Buckets {
         let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
         let snapshot = self.store.snapshot();
         let found = self.look_up(ctx, &*snapshot, &bucket, &Asked::of_get(input), "GET")?;
-        let archived = matches!(found.row.storage_class.as_str(), "GLACIER" | "DEEP_ARCHIVE");
-        let restored =
-            found.row.restore.as_ref().is_some_and(|restore| {
-                restore.ready <= ctx.now.millis() && ctx.now.millis() < restore.expires
-            });
-        if archived && !restored {
-            let words = "The operation is not valid for the object's storage class";
-            let error = errors::other(403, "InvalidObjectState", words);
-            return Err(errors::with(error, "StorageClass", found.row.storage_class));
-        }
+        archive::check_readable(
+            &found.row,
+            ctx.now,
+            "The operation is not valid for the object's storage class",
+        )?;
         let body: ByteStream = read::open(
             &self.blobs,
             &*snapshot,
@@ -149,10 +148,11 @@ impl Buckets {
                 return Err(why);
             }
         };
-        let list = list_of(&row)?;
-        self.permit(ctx, bucket, Asking::new(action, Some(asked.key)).or_by("READ", &list))?;
-        let customer = CustomerKey::read(asked.customer)?;
-        needs_key(&row, customer.as_ref().map(|key| key.md5.as_str()))?;
+        if !is_at_home(ctx, bucket) {
+            let list = list_of(&row)?;
+            self.permit(ctx, bucket, Asking::new(action, Some(asked.key)).or_by("READ", &list))?;
+        }
+        let customer = key_for(&row, asked.customer)?;
         match asked.conditions.judge(&row) {
             Verdict::Holds => {}
             Verdict::NotModified => return Err(conditions::not_modified()),
@@ -208,6 +208,13 @@ impl Buckets {
                         "Request specific response headers cannot be used for anonymous GET requests.",
                     ));
                 }
+                if value.chars().any(|c| u32::from(c) > 0xff) {
+                    return Err(errors::invalid_argument(
+                        "Header value cannot be represented using ISO-8859-1.",
+                        format!("response-{name}"),
+                        value,
+                    ));
+                }
                 headers.insert(name, value.clone());
             }
         }
@@ -222,20 +229,21 @@ impl Buckets {
         output.content_type =
             Some(headers.remove("content-type").unwrap_or_else(|| "binary/octet-stream".into()));
         output.expires = headers.remove("expires");
-        output.metadata = (!row.metadata.is_empty()).then(|| row.metadata.clone());
+        let metadata = || row.metadata.iter().map(|(name, value)| (name.clone(), words::encoded(value)));
+        output.metadata = (!row.metadata.is_empty()).then(|| metadata().collect());
         output.storage_class = (row.storage_class != "STANDARD").then(|| row.storage_class.clone());
         output.website_redirect_location.clone_from(&row.redirect);
-        output.version_id = (bucket.row.versioning != Versioning::Off).then(|| find::id_of(bucket, row));
+        output.version_id = (bucket.row.versioning != Versioning::Off).then(|| find::id_of(row));
         output.expiration = expiration(bucket, asked.key, row)?;
         output.replication_status.clone_from(&row.replication);
-        output.restore =
-            row.restore.as_ref().filter(|restore| ctx.now.millis() < restore.expires).map(|restore| {
-                if restore.ready > ctx.now.millis() {
-                    return "ongoing-request=\"true\"".to_owned();
-                }
-                let date = time::format(Timestamp(restore.expires), TimestampFormat::HttpDate);
-                format!("ongoing-request=\"false\", expiry-date=\"{date}\"")
-            });
+        output.restore = match archive::copy_of(row.restore.as_ref(), ctx.now) {
+            Copy::Absent => None,
+            Copy::Coming => Some("ongoing-request=\"true\"".to_owned()),
+            Copy::There(until) => {
+                let date = time::format(until, TimestampFormat::HttpDate);
+                Some(format!("ongoing-request=\"false\", expiry-date=\"{date}\""))
+            }
+        };
         if let Some((mode, until)) = &row.lock.retention {
             output.object_lock_mode = Some(mode.clone());
             output.object_lock_retain_until_date = Some(Timestamp(*until));
@@ -274,7 +282,6 @@ macro_rules! asked {
                 algorithm: $input.sse_customer_algorithm.as_deref(),
                 key: $input.sse_customer_key.as_deref(),
                 md5: $input.sse_customer_key_md5.as_deref(),
-                copy: false,
             },
             overrides: [
                 ("cache-control", $input.response_cache_control.clone()),

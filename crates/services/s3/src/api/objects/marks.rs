@@ -16,7 +16,10 @@ use crate::{
         PutObjectTaggingOutput, PutObjectTaggingRequest, Tag,
     },
     notification::Event,
-    objects::find,
+    objects::{
+        amend::{self, Amendment},
+        find::{self, Newest},
+    },
     tables::{bucket::Versioning, configuration},
     tags,
 };
@@ -52,8 +55,8 @@ impl Buckets {
             &bucket.name,
             &input.key,
             input.version_id.as_deref(),
-            ("PUT", Some(Event::TaggingPut)),
-            |_, row| {
+            Amendment::asked("PUT", Event::TaggingPut),
+            |_, row, _| {
                 row.tags.clone_from(&set);
                 Ok(())
             },
@@ -69,10 +72,15 @@ impl Buckets {
         let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
         self.permit(ctx, &bucket, Asking::new("s3:GetObjectTagging", Some(&input.key)))?;
         let id = input.version_id.as_deref();
-        let row = self.version_of(&*self.store.snapshot(), &bucket, &input.key, id, "GET")?;
+        let snapshot = self.store.snapshot();
+        if let (Newest::Marker(marker), None) = (find::newest(&*snapshot, bucket.row.number, &input.key)?, id)
+        {
+            return Err(amend::is_marker(&marker, "GET"));
+        }
+        let row = self.version_of(&*snapshot, &bucket, &input.key, id, "GET")?;
         let versioned = bucket.row.versioning != Versioning::Off;
         Ok(GetObjectTaggingOutput {
-            version_id: versioned.then(|| find::id_of(&bucket, &row)),
+            version_id: versioned.then(|| find::id_of(&row)),
             tag_set: row.tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
         })
     }
@@ -89,8 +97,8 @@ impl Buckets {
             &bucket.name,
             &input.key,
             input.version_id.as_deref(),
-            ("DELETE", Some(Event::TaggingDelete)),
-            |_, row| {
+            Amendment::asked("DELETE", Event::TaggingDelete),
+            |_, row, _| {
                 row.tags.clear();
                 Ok(())
             },
@@ -122,14 +130,20 @@ impl Buckets {
             write: input.grant_write.as_deref(),
             write_acp: input.grant_write_acp.as_deref(),
         };
-        let amended =
-            self.amend(ctx, &bucket.name, &input.key, id, ("PUT", Some(Event::AclPut)), |bucket, row| {
+        let amended = self.amend(
+            ctx,
+            &bucket.name,
+            &input.key,
+            id,
+            Amendment::asked("PUT", Event::AclPut),
+            |bucket, row, _| {
                 let document = input.access_control_policy.clone();
                 let list = acl::asked(&wish, document, &row.owner, &bucket.row.account, true)?;
                 check_list(bucket, &list, wish.canned)?;
                 row.acl = (list != acl::private(&row.owner)).then(|| configuration::encode(&list).to_vec());
                 Ok(())
-            });
+            },
+        );
         amended.await?;
         Ok(PutObjectAclOutput::default())
     }
@@ -181,8 +195,8 @@ impl Buckets {
             &bucket.name,
             &input.key,
             input.version_id.as_deref(),
-            ("PUT", None),
-            |_, row| {
+            Amendment::asked("PUT", None),
+            |_, row, _| {
                 if let Some((mode, until)) = row.lock.retention.as_ref().filter(|(_, until)| *until > now) {
                     // It may be made longer; shorter or looser only where the lock lets itself be bypassed.
                     let stricter = wanted
@@ -243,8 +257,8 @@ impl Buckets {
             &bucket.name,
             &input.key,
             input.version_id.as_deref(),
-            ("PUT", None),
-            |_, row| {
+            Amendment::asked("PUT", None),
+            |_, row, _| {
                 row.lock.legal_hold = Some(on);
                 Ok(())
             },

@@ -11,4 +11,6 @@ pub(crate) mod lists;
 pub(crate) mod marks;
 pub(crate) mod parts;
 pub(crate) mod puts;
+mod restores;
 pub(crate) mod uploads;
+mod words;

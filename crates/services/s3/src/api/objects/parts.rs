@@ -6,13 +6,13 @@ use moln_store::{KeyRange, Scan};
 use super::{
     gets::list_of,
     lists::encoded,
-    puts::{needs_key, quoted},
+    puts::{key_for, quoted},
 };
 use crate::{
     Buckets,
     access::Asking,
     acl,
-    content::cipher::{CustomerKey, KeyHeaders},
+    content::cipher::KeyHeaders,
     errors, limits,
     model::{
         Checksum, CommonPrefix, GetObjectAttributesOutput, GetObjectAttributesParts,
@@ -171,7 +171,7 @@ impl Buckets {
                     }
                     continue 'rows;
                 }
-                let id = versions::id(number, *stamp);
+                let id = versions::id(*stamp);
                 last = Some((text(key), id.clone()));
                 uploads.push(MultipartUpload {
                     upload_id: Some(id),
@@ -225,13 +225,12 @@ impl Buckets {
             &bucket,
             Asking::new("s3:GetObjectAttributes", Some(&input.key)).or_by("READ", &list),
         )?;
-        let key = CustomerKey::read(KeyHeaders {
+        let key = KeyHeaders {
             algorithm: input.sse_customer_algorithm.as_deref(),
             key: input.sse_customer_key.as_deref(),
             md5: input.sse_customer_key_md5.as_deref(),
-            copy: false,
-        })?;
-        needs_key(&row, key.as_ref().map(|key| key.md5.as_str()))?;
+        };
+        key_for(&row, key)?;
         let names: Vec<&str> = input
             .object_attributes
             .iter()
@@ -249,7 +248,7 @@ impl Buckets {
         let wants = |name: &str| names.contains(&name);
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(row.modified()),
-            version_id: (bucket.row.versioning != Versioning::Off).then(|| find::id_of(&bucket, &row)),
+            version_id: (bucket.row.versioning != Versioning::Off).then(|| find::id_of(&row)),
             ..GetObjectAttributesOutput::default()
         };
         if wants("ETag") {

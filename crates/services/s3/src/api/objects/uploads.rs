@@ -7,7 +7,7 @@ use moln_store::{Batch, CommitError, Snapshot, Version};
 
 use super::{
     describe::{Description, check_key},
-    puts::{etag, needs_key, quoted},
+    puts::{etag, key_for, quoted},
 };
 use crate::{
     Buckets,
@@ -117,7 +117,6 @@ impl Buckets {
                 algorithm: input.sse_customer_algorithm.as_deref(),
                 key: input.sse_customer_key.as_deref(),
                 md5: input.sse_customer_key_md5.as_deref(),
-                copy: false,
             },
             tagging: input.tagging.as_deref(),
             lock_mode: input.object_lock_mode.as_deref(),
@@ -150,7 +149,7 @@ impl Buckets {
         let mut output = CreateMultipartUploadOutput {
             bucket: Some(bucket.name.clone()),
             key: Some(input.key),
-            upload_id: Some(versions::id(bucket.row.number, number)),
+            upload_id: Some(versions::id(number)),
             checksum_algorithm: row.algorithm,
             checksum_type: row.kind,
             ..CreateMultipartUploadOutput::default()
@@ -169,13 +168,12 @@ impl Buckets {
         self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
         let number = check_part_number(input.part_number)?;
         let upload = self.upload(&*self.store.snapshot(), &bucket, &input.key, &input.upload_id)?;
-        let customer = CustomerKey::read(KeyHeaders {
+        let customer = KeyHeaders {
             algorithm: input.sse_customer_algorithm.as_deref(),
             key: input.sse_customer_key.as_deref(),
             md5: input.sse_customer_key_md5.as_deref(),
-            copy: false,
-        })?;
-        needs_key(&upload.row.object, customer.as_ref().map(|key| key.md5.as_str()))?;
+        };
+        let customer = key_for(&upload.row.object, customer)?;
         let body = input.body.take().unwrap_or_default();
         let mut claims = Claims::read(
             input.content_md5.as_deref(),
@@ -241,8 +239,17 @@ impl Buckets {
             _ => None,
         };
         let algorithm = upload.algorithm();
+        let claimed = claims.md5.map(|md5| STANDARD.encode(md5));
         let plan = Plan { claims, algorithm, most: limits::UPLOAD, cipher, both: true };
-        let received = receive(&self.blobs, source, plan).await?;
+        let received = receive(&self.blobs, source, plan).await.map_err(|mut why| {
+            // A part's is told as it was sent, an object's is not.
+            for (_, value) in why.members.iter_mut().filter(|(name, _)| *name == "ExpectedDigest") {
+                if let Some(claimed) = &claimed {
+                    value.clone_from(claimed);
+                }
+            }
+            why
+        })?;
         let own = received.own.as_ref().unwrap_or(&received.checksum.1);
         let bucket_number = bucket.row.number;
         let at = (bucket_number, upload.number, number);
@@ -268,9 +275,7 @@ impl Buckets {
         PARTS.put(&mut batch, &at, &part).map_err(unreadable)?;
         match self.store.commit(batch).await {
             Ok(_) => Ok((received, part)),
-            Err(CommitError::Conflict { .. }) => {
-                Err(no_such_upload(&versions::id(bucket_number, upload.number)))
-            }
+            Err(CommitError::Conflict { .. }) => Err(no_such_upload(&versions::id(upload.number))),
             Err(why) => Err(errors::uncommitted(&why)),
         }
     }
@@ -311,9 +316,7 @@ impl Buckets {
         self.waste.notify_one();
         match self.store.commit(batch).await {
             Ok(_) => Ok(()),
-            Err(CommitError::Conflict { .. }) => {
-                Err(no_such_upload(&versions::id(bucket.row.number, upload.number)))
-            }
+            Err(CommitError::Conflict { .. }) => Err(no_such_upload(&versions::id(upload.number))),
             Err(why) => Err(errors::uncommitted(&why)),
         }
     }
