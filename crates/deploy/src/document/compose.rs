@@ -187,9 +187,16 @@ impl<'a> Composer<'a> {
                 _ => false,
             };
             let place = place(&span.start);
-            let key = self.node(event, span, depth + 1)?.0;
-            let Some(key) = key.scalar_text().or_else(|| key.is_null().then(|| "null".to_owned())) else {
-                return Err(self.problem(place, "a key is not a scalar"));
+            // A key without quotes is the text that stands there, whatever a value would be: `yes`, `012345670123`.
+            let key = match event {
+                Event::Scalar(text, _, 0, None) => {
+                    self.count(1, place)?;
+                    text.into_owned()
+                }
+                event => {
+                    let key = self.node(event, span, depth + 1)?.0;
+                    key.scalar_text().ok_or_else(|| self.problem(place, "a key is not a scalar"))?
+                }
             };
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?.0;

@@ -1,5 +1,6 @@
 //! The tree: values with places.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde_json::Number;
@@ -69,7 +70,8 @@ pub enum Value {
     Mapping(Mapping),
 }
 
-/// Keys and values in the order of the text. Keys are strings, as in JSON: a number or boolean is a key by its text.
+/// Keys and values in the order of the text. Keys are strings, as in JSON: a number or boolean is a key as it is
+/// written.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping {
     entries: Vec<Entry>,
@@ -142,17 +144,15 @@ impl Mapping {
 
     /// Sets a key: in its place if it is there, else at the end. Returns what was there.
     pub fn insert(&mut self, entry: Entry) -> Option<Node> {
-        match self.get_mut(&entry.key) {
-            Some(there) => Some(std::mem::replace(there, entry.value)),
-            None => {
-                self.entries.push(entry);
-                None
-            }
+        if let Some(there) = self.get_mut(&entry.key) {
+            return Some(std::mem::replace(there, entry.value));
         }
+        self.entries.push(entry);
+        None
     }
 
     /// Adds a key that is known not to be there.
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
     }
 
@@ -188,9 +188,15 @@ impl<'a> IntoIterator for &'a Mapping {
 
 impl FromIterator<Entry> for Mapping {
     fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
-        let mut mapping = Self::new();
+        let (mut mapping, mut seen) = (Self::new(), HashMap::new());
         for entry in entries {
-            mapping.insert(entry);
+            let there = seen.get(&entry.key).and_then(|&index: &usize| mapping.entries.get_mut(index));
+            if let Some(there) = there {
+                there.value = entry.value;
+            } else {
+                seen.insert(entry.key.clone(), mapping.len());
+                mapping.push(entry);
+            }
         }
         mapping
     }

@@ -7,10 +7,23 @@
 //!
 //! Dynamic references (`{{resolve:…}}`) stay text in what is evaluated.
 
+mod call;
+mod conditions;
 mod declare;
+mod evaluate;
+mod extensions;
+mod graph;
+pub mod limits;
+mod network;
 mod parameter;
 mod prepare;
+mod references;
+mod transform;
 
-pub use declare::{Capabilities, Declared, Template, Transform};
+pub use declare::{Capabilities, Declared, Template};
 pub use parameter::{Arguments, Constraint, Parameter, Settled};
 pub use prepare::{Known, Output, Prepared, Pseudo, Resource, prepare};
+pub use transform::Transform;
+
+#[cfg(test)]
+mod tests;
