@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{AccountId, Region, Timestamp};
+use crate::{AccountId, Lineage, Region, Timestamp};
 
 /// A line for a log stream.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct LogLine {
     pub time: Timestamp,
     /// The message as readers get it; not necessarily UTF-8 (what is not is replaced).
     pub message: Bytes,
+    /// The events that led to it, if any: what it sets off goes on with them.
+    pub chain: Option<Arc<Lineage>>,
 }
 
 /// Where lines go.

@@ -17,7 +17,7 @@ impl WriteLogs for LogGroups {
 
 /// A line as events: text, and none longer than an event may be. It is cut between characters.
 fn events(line: LogLine) -> Vec<LogLine> {
-    let LogLine { time, message } = line;
+    let LogLine { time, message, chain } = line;
     let mut rest = match str::from_utf8(&message) {
         Ok(_) => message,
         Err(_) => Bytes::from(String::from_utf8_lossy(&message).into_owned()),
@@ -28,8 +28,8 @@ fn events(line: LogLine) -> Vec<LogLine> {
         while rest.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
             end -= 1;
         }
-        events.push(LogLine { time, message: rest.split_to(end) });
+        events.push(LogLine { time, message: rest.split_to(end), chain: chain.clone() });
     }
-    events.push(LogLine { time, message: rest });
+    events.push(LogLine { time, message: rest, chain });
     events
 }

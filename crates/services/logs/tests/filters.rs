@@ -4,8 +4,9 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use moln_kernel::Lineage;
 use moln_logs::model::{
     DeleteSubscriptionFilterRequest, Logs as _, MetricTransformation, PutMetricFilterRequest,
 };
@@ -75,6 +76,24 @@ async fn lines_of_functions_are_delivered_too_and_large_ones_whole() {
     let payloads = world.functions.payloads.lock().unwrap().clone();
     let all: Vec<&str> = payloads.iter().flat_map(messages).collect();
     assert_eq!((all.len(), all[0]), (501, large.as_str()));
+}
+
+#[tokio::test]
+async fn what_led_to_a_line_goes_on_to_the_function() {
+    let mut world = World::new();
+    world.group("g", &["s"]).await;
+    world.subscribe("g", "").await.unwrap();
+    let chain = |hops: &[&str]| Lineage { hops: hops.iter().map(|hop| (*hop).into()).collect() };
+    assert!(world.print_after("g", "s", "a line of a function", Some(Arc::new(chain(&["f", "q", "f"])))));
+    world.rest().await;
+    world.ctx.lineage = chain(&["f"]);
+    world.put("g", "s", &["put by a function"]).await.unwrap();
+    world.rest().await;
+    assert!(world.print("g", "s", "nobody's"));
+    world.rest().await;
+    let group = "arn:aws:logs:us-east-1:000000000000:log-group:g";
+    let came = [chain(&["f", "q", "f", group]), chain(&["f", group]), chain(&[group])];
+    assert_eq!(*world.functions.chains.lock().unwrap(), came);
 }
 
 #[tokio::test]

@@ -73,7 +73,11 @@ async fn a_flood_is_told_to_stop_and_slows_nobody() {
 #[tokio::test]
 async fn more_than_the_buffer_holds_passes_through() {
     let world = World::new();
-    let line = LogLine { time: moln_kernel::Clock::now(&*world.clock), message: "z".repeat(500).into() };
+    let line = LogLine {
+        time: moln_kernel::Clock::now(&*world.clock),
+        message: "z".repeat(500).into(),
+        chain: None,
+    };
     let target = world.target("g", "s");
     let mut written = 0;
     while written < 100_000 {

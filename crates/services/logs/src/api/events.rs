@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use moln_kernel::{ApiError, Context};
+use moln_kernel::{ApiError, Context, Lineage};
 use moln_store::{Batch, CommitError, StoreError};
 
 use super::lookup::{limit, millis, moment};
@@ -100,7 +100,7 @@ impl LogGroups {
         let events = input.log_events.into_iter().take(judged.taken.end).skip(judged.taken.start);
         let events: Vec<(u64, Bytes)> =
             events.map(|event| (moment(event.timestamp), Bytes::from(event.message))).collect();
-        let stream = self.write_events(&group, &stream_name, now, &events).await?;
+        let stream = self.write_events(&group, &stream_name, now, &events, &ctx.lineage).await?;
         let index = |at: Option<usize>| at.and_then(|at| i32::try_from(at).ok());
         let rejected = RejectedLogEventsInfo {
             too_new_log_event_start_index: index(judged.too_new),
@@ -121,6 +121,7 @@ impl LogGroups {
         name: &Arc<str>,
         now: u64,
         events: &[(u64, Bytes)],
+        chain: &Lineage,
     ) -> Result<u64, ApiError> {
         let unread = |why: StoreError| errors::unread(&why);
         let found = Core::stream(&*self.core.store.snapshot(), group.id, name).map_err(unread)?;
@@ -131,7 +132,7 @@ impl LogGroups {
         let (mut batch, mut effects) = (Batch::default(), Effects::default());
         // Deleted meanwhile: nothing may be left behind.
         batch.unchanged(keys::stream(group.id, name), version);
-        let incoming = Incoming { group, stream: row.id, stream_name: name, now, events };
+        let incoming = Incoming { group, stream: row.id, stream_name: name, now, events, chain };
         ingest::write(&self.core, &mut batch, &incoming, &mut effects).map_err(unread)?;
         match self.core.store.commit(batch).await {
             Ok(_) => effects.apply(&self.core),

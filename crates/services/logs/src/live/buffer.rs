@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn lines(count: usize, len: usize) -> Vec<LogLine> {
-        vec![LogLine { time: Timestamp(1), message: "x".repeat(len).into() }; count]
+        vec![LogLine { time: Timestamp(1), message: "x".repeat(len).into(), chain: None }; count]
     }
 
     #[test]

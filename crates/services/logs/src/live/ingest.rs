@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use moln_fabric::{Delivery, Outbox, outbox::Address};
-use moln_kernel::{Timestamp, ports::MetricPoint};
+use moln_kernel::{Lineage, RecursiveLoop, Timestamp, ports::MetricPoint};
 use moln_store::{Batch, StoreError};
 
 use super::{
@@ -37,6 +37,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) stream_name: &'a Arc<str>,
     pub(crate) now: u64,
     pub(crate) events: &'a [(u64, Bytes)],
+    /// What led to them: the longest chain there is.
+    pub(crate) chain: &'a Lineage,
 }
 
 /// Writes events into a batch.
@@ -126,6 +128,9 @@ fn deliver(
         let target = Address::new(subscription::KIND, filter.destination.clone());
         let mut delivery = Delivery::new(target, payload, Timestamp(incoming.now));
         delivery.source = Some(incoming.group.arn().into());
+        delivery.lineage = incoming.chain.clone();
+        // Groups stop no loops, functions do.
+        let _ = delivery.lineage.push(incoming.group.arn(), RecursiveLoop::Allow);
         delivery.ordered = filter.distribution == "ByLogStream";
         delivery.group_id = Some(incoming.stream_name.to_string());
         if let Err(why) = Outbox::put(batch, &delivery) {

@@ -77,6 +77,8 @@ impl Subscriptions {
             core.clock.now(),
         );
         ctx.lineage = delivery.lineage.clone();
+        // The destination, which the outbox has added: its invoke does that by its own rule.
+        ctx.lineage.hops.pop();
         ctx.trace.clone_from(&delivery.trace);
         let arn = &delivery.target.arn;
         functions.invoke(&ctx, arn, payload, InvocationType::Event).await.map_err(|why| failure(&why))?;

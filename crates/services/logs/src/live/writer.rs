@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use moln_fabric::{Worker, WorkerError, WorkerState};
-use moln_kernel::{ApiError, clock::BoxFuture};
+use moln_kernel::{ApiError, Lineage, clock::BoxFuture};
 use moln_store::{Batch, CommitError};
 
 use super::{
@@ -73,6 +73,7 @@ impl Writer {
                 stream_name: &stream.name,
                 now,
                 events: &stream.events,
+                chain: &stream.chain,
             };
             ingest::write(core, &mut batch, &incoming, &mut effects).map_err(|why| unread(&why))?;
         }
@@ -113,15 +114,18 @@ struct Stream {
     target: moln_kernel::ports::LogTarget,
     name: Arc<str>,
     events: Vec<(u64, Bytes)>,
+    chain: Lineage,
 }
 
 impl From<Taken> for Stream {
     fn from(taken: Taken) -> Self {
+        let chains = taken.lines.iter().filter_map(|line| line.chain.as_deref());
+        let chain = chains.max_by_key(|chain| chain.hops.len()).cloned().unwrap_or_default();
         let mut events: Vec<_> =
             taken.lines.into_iter().map(|line| (line.time.millis(), line.message)).collect();
         events.sort_by_key(|(time, _)| *time);
         let name = Arc::clone(&taken.target.stream);
-        Self { target: taken.target, name, events }
+        Self { target: taken.target, name, events, chain }
     }
 }
 

@@ -12,7 +12,8 @@ use base64::Engine as _;
 use bytes::Bytes;
 use moln_fabric::{Outbox, Workers};
 use moln_kernel::{
-    AccountId, ApiError, Clock, Context, Endpoint, ManualClock, MovableClock, Principal, Region, Timestamp,
+    AccountId, ApiError, Clock, Context, Endpoint, Lineage, ManualClock, MovableClock, Principal, Region,
+    Timestamp,
     clock::BoxFuture,
     ports::{
         FunctionAnswer, InvocationType, InvokeFunction, LogLine, LogTarget, MetricPoint, RecordMetric,
@@ -30,12 +31,14 @@ pub struct Functions {
     pub allowed: Mutex<bool>,
     pub failing: Mutex<usize>,
     pub payloads: Mutex<Vec<serde_json::Value>>,
+    /// What led to each of them.
+    pub chains: Mutex<Vec<Lineage>>,
 }
 
 impl InvokeFunction for Functions {
     fn invoke<'a>(
         &'a self,
-        _: &'a Context,
+        ctx: &'a Context,
         arn: &'a str,
         payload: Bytes,
         kind: InvocationType,
@@ -52,6 +55,7 @@ impl InvokeFunction for Functions {
         let mut text = String::new();
         flate2::read::GzDecoder::new(&gzip[..]).read_to_string(&mut text).unwrap();
         self.payloads.lock().unwrap().push(serde_json::from_str(&text).unwrap());
+        self.chains.lock().unwrap().push(ctx.lineage.clone());
         let answer = FunctionAnswer { payload: Bytes::new(), error: None, version: "$LATEST".into() };
         Box::pin(async { Ok(answer) })
     }
@@ -183,7 +187,18 @@ impl World {
     }
 
     pub fn print(&self, group: &str, stream: &str, message: impl Into<Bytes>) -> bool {
-        let line = LogLine { time: self.clock.now(), message: message.into() };
+        self.print_after(group, stream, message, None)
+    }
+
+    /// Prints what a chain of events led to.
+    pub fn print_after(
+        &self,
+        group: &str,
+        stream: &str,
+        message: impl Into<Bytes>,
+        chain: Option<Arc<Lineage>>,
+    ) -> bool {
+        let line = LogLine { time: self.clock.now(), message: message.into(), chain };
         self.logs.write(&self.target(group, stream), vec![line])
     }
 
