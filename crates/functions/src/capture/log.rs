@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use moln_kernel::{
-    SharedClock, Timestamp,
+    Lineage, SharedClock, Timestamp,
     ports::{LogLine, LogTarget, WriteLogs},
 };
 use serde_json::{Value, json};
@@ -41,6 +41,8 @@ pub(crate) struct Log {
 }
 
 struct State {
+    /// What led to the lines that come now.
+    chain: Option<Arc<Lineage>>,
     pending: Vec<LogLine>,
     pending_bytes: usize,
     tail: Option<VecDeque<u8>>,
@@ -62,6 +64,7 @@ struct Lost {
 impl Log {
     pub(crate) fn new(facts: LogFacts, to: Arc<dyn WriteLogs>, clock: SharedClock) -> Self {
         let state = State {
+            chain: None,
             pending: Vec::new(),
             pending_bytes: 0,
             tail: None,
@@ -82,6 +85,11 @@ impl Log {
     /// Present moment, as the log sees it.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What comes now is due to this chain of events.
+    pub(crate) fn due_to(&self, chain: Lineage) {
+        self.lock().chain = Some(chain).filter(|chain| !chain.hops.is_empty()).map(Arc::new);
     }
 
     /// A line of a process.
@@ -216,7 +224,8 @@ impl Log {
             tail.drain(..over);
         }
         state.pending_bytes += text.len();
-        state.pending.push(LogLine { time, message });
+        let chain = state.chain.clone();
+        state.pending.push(LogLine { time, message, chain });
         if state.pending.len() >= LINES || state.pending_bytes >= LOG_BUFFER {
             self.hand_on(state);
         }
