@@ -22,6 +22,7 @@ use super::{
     pulse::{Order, Pulse},
     stream::Watched,
     tls::Tls,
+    turns::Turns,
 };
 use crate::{Gateway, settings::Peer};
 
@@ -61,6 +62,7 @@ pub(super) async fn serve(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut known: Option<Waker> = None;
     let mut finishing = false;
+    let mut turns = Turns::default();
     poll_fn(|cx| {
         // A task keeps its waker, so this happens once; the order is looked at after it, so none is missed.
         if !known.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -77,7 +79,7 @@ pub(super) async fn serve(
             Order::Drop => return Poll::Ready(()),
         }
         // Errors here are the client's: it went away or sent no HTTP, and got its answer already where there is one.
-        connection.as_mut().poll(cx).map(drop)
+        turns.poll(cx, |cx| connection.as_mut().poll(cx)).map(drop)
     })
     .await;
 }

@@ -5,6 +5,7 @@ mod pulse;
 mod roster;
 mod stream;
 mod tls;
+mod turns;
 
 use std::{
     net::SocketAddr,
