@@ -29,9 +29,6 @@ pub const FINGERPRINT_FILES: usize = 20_000;
 /// How long an answer is held back for the runtime to ask for the next invocation: whoever calls again at once finds the
 /// environment ready.
 pub const ANSWER_HELD: Duration = Duration::from_millis(100);
-/// How long the word that an answer was taken waits for the next event, to go out with it. Much less than an environment is
-/// idle before it is frozen.
-pub const ACCEPTANCE_HELD: Duration = Duration::from_millis(2);
 /// After how long the line that an invocation has begun is handed on, when nothing else was logged: most end sooner, and
 /// their lines go together.
 pub const START_SHOWN: Duration = Duration::from_millis(100);

@@ -8,20 +8,16 @@ use std::{
 
 use bytes::Bytes;
 use moln_kernel::ids::hex_id;
-use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
     Finished, Invocation,
     capture::{Platform, Status, Tracing},
     limits::{ANSWER_HELD, START_SHOWN},
-    runtime_api::{Answer, Event, Stream, Wish},
+    runtime_api::{Answer, Conversation, Event, State, Stream, Wish},
     time::iso,
 };
 
-use super::{Environment, Failure, system_millis};
-
-/// How the caller is answered.
-pub(crate) type Reply = oneshot::Sender<Finished>;
+use super::{Environment, Failure, Reason, system_millis};
 
 /// An invocation that has begun before its environment was there.
 pub(crate) struct Begun {
@@ -31,20 +27,40 @@ pub(crate) struct Begun {
     pub(crate) init: Option<Duration>,
 }
 
-/// An invocation that is over.
-pub(crate) struct Over {
-    /// Why the environment cannot take another one; `None`: it can.
-    pub(crate) reason: Option<super::Reason>,
-    answer: Option<(Reply, Finished)>,
+/// What an invocation came to.
+pub(crate) struct Invoked {
+    /// For who called.
+    pub(crate) finished: Finished,
+    pub(crate) then: Then,
 }
 
-impl Over {
-    /// Answers who called, unless that was done.
-    pub(crate) fn answer(self) {
-        if let Some((reply, finished)) = self.answer {
-            let _ = reply.send(finished);
-        }
-    }
+/// What becomes of the environment.
+pub(crate) enum Then {
+    /// It can take another invocation.
+    Keep,
+    /// It cannot: why.
+    End(Reason),
+    /// It works on: this has to be waited for.
+    Wait(Box<Unrested>),
+}
+
+/// An invocation that was answered while extensions, or the runtime, still work on it.
+pub(crate) struct Unrested {
+    conversation: Conversation,
+    answered: Answered,
+    /// When its time is over.
+    until: tokio::time::Instant,
+}
+
+/// What is known of an invocation when it was answered, for its report.
+struct Answered {
+    ended: Ended,
+    request: Arc<str>,
+    status: Status,
+    /// How long it took until then.
+    taken: Duration,
+    begun: Begun,
+    tracing: Option<Tracing>,
 }
 
 /// What an invocation came to, before it is reported.
@@ -68,15 +84,14 @@ enum Rested {
 }
 
 impl Environment {
-    /// Runs it to its end. Who called is answered by whoever has put the environment back ([`Over::answer`]), so that a call
-    /// that follows at once finds it; only extensions that work on are not waited for.
+    /// Runs it to its end, so that who called and calls again at once finds the environment ready; only extensions that
+    /// work on are not waited for.
     pub(crate) async fn invoke(
         &self,
         invocation: Invocation,
         stream: Option<Stream>,
         begun: Begun,
-        reply: Reply,
-    ) -> Over {
+    ) -> Invoked {
         self.wake().await;
         let Invocation {
             request_id,
@@ -94,7 +109,9 @@ impl Environment {
         }
         let tracing =
             trace_of(trace.as_deref(), &lineage.encode(), self.revision.tracing, self.log.now().seconds());
-        let shown = (self.revision.tracing || tracing.header.contains("Sampled=1")).then_some(&tracing);
+        self.log.due_to(lineage);
+        let sampled = self.revision.tracing || tracing.header.contains("Sampled=1");
+        let shown = sampled.then_some(&tracing);
         self.log.platform(&Platform::Start {
             request: &request,
             version: &self.revision.version,
@@ -115,8 +132,9 @@ impl Environment {
             payload,
         };
         self.tell_extensions(&event, deadline_ms);
-        let ended = self.answered(event, stream, until).await;
-        let mut taken = begun.at.elapsed();
+        let mut conversation = Conversation::new(&self.api);
+        let ended = self.answered(&mut conversation, event, stream, until).await;
+        let taken = begun.at.elapsed();
         for pipe in &self.pipes {
             pipe.drain(&self.log);
         }
@@ -129,76 +147,94 @@ impl Environment {
             tracing: shown,
         });
 
-        let mut reply = Some(reply);
+        let tracing = sampled.then_some(tracing);
+        let answered = Answered { ended, request, status, taken, begun, tracing };
         let mut rested = Rested::Well;
-        if ended.alive {
+        if answered.ended.alive {
             // Who called need not wait for extensions, unless the log's tail is wanted, which ends with the report.
             let first = if tail { until } else { until.min(tokio::time::Instant::now() + ANSWER_HELD) };
-            rested = self.rested(first).await;
+            rested = self.rested(&mut conversation, first).await;
             if rested == Rested::Not && !tail {
-                if let Some(reply) = reply.take() {
-                    let _ = reply.send(self.finished(&ended, &request, taken, begun.init).await);
-                }
-                rested = self.rested(until).await;
+                let finished = self.finished(&answered, answered.taken).await;
+                let unrested = Unrested { conversation, answered, until };
+                return Invoked { finished, then: Then::Wait(Box::new(unrested)) };
             }
-            taken = begun.at.elapsed();
         }
+        let (mut finished, reason) = self.conclude(&answered, rested).await;
+        finished.log_tail = self.log.take_tail();
+        Invoked { finished, then: reason.map_or(Then::Keep, Then::End) }
+    }
+
+    /// Waits for what works on, and reports. Why the environment cannot take another invocation; `None`: it can.
+    pub(crate) async fn come_to_rest(&self, mut unrested: Unrested) -> Option<Reason> {
+        let rested = self.rested(&mut unrested.conversation, unrested.until).await;
+        self.conclude(&unrested.answered, rested).await.1
+    }
+
+    /// Reports. Why the environment cannot take another invocation; `None`: it can.
+    async fn conclude(&self, answered: &Answered, rested: Rested) -> (Finished, Option<Reason>) {
+        let Answered { ended, request, status, taken, begun, tracing } = answered;
+        let timeout = self.revision.timeout;
         let late = (rested == Rested::Not).then_some(Failure::Timeout);
-        let status = late.as_ref().map_or(status, Failure::status);
+        let late_status = late.as_ref().map(Failure::status);
         let failure = late.as_ref().or(ended.result.as_ref().err());
-        let line = failure.and_then(|failure| failure.log_line(&request, &iso(self.log.now()), timeout));
+        let line = failure.and_then(|failure| failure.log_line(request, &iso(self.log.now()), timeout));
         if let Some(line) = line {
             self.log.platform(&Platform::Failure { text: &line });
         }
+        let taken = if ended.alive { begun.at.elapsed() } else { *taken };
         let taken = if failure == Some(&Failure::Timeout) { taken.max(timeout) } else { taken };
-        let mut finished = self.finished(&ended, &request, taken, begun.init).await;
+        let finished = self.finished(answered, taken).await;
         // In plain text an error that the function itself reported is no failure of its report.
         let plain = matches!(failure, Some(Failure::Reported(_))) && !self.json();
-        self.log.platform(&Platform::End { request: &request });
+        self.log.platform(&Platform::End { request });
         self.log.platform(&Platform::Report {
-            request: &request,
-            status: if plain { &Status::Success } else { &status },
+            request,
+            status: if plain { &Status::Success } else { late_status.as_ref().unwrap_or(status) },
             duration: finished.duration,
             billed: finished.billed,
             memory_mb: self.revision.memory_mb,
             used_mb: finished.memory_used.div_ceil(1 << 20),
             init: finished.init_duration,
-            tracing: shown,
+            tracing: tracing.as_ref(),
         });
         self.log.flush();
-        finished.log_tail = self.log.take_tail();
         let reason = match failure {
             _ if ended.alive && rested == Rested::Well => None,
-            Some(Failure::Timeout) => Some(super::Reason::Timeout),
-            _ => Some(super::Reason::Failure),
+            Some(Failure::Timeout) => Some(Reason::Timeout),
+            _ => Some(Reason::Failure),
         };
-        Over { reason, answer: reply.take().map(|reply| (reply, finished)) }
+        (finished, reason)
     }
 
     /// Gives the runtime the event as soon as it waits for one, and waits for the answer.
-    async fn answered(&self, event: Event, stream: Option<Stream>, until: tokio::time::Instant) -> Ended {
-        let mut given = Some((event, stream));
-        let answered = self.api.until(move |state| {
-            if state.is_waiting()
-                && let Some((event, stream)) = given.take()
-            {
-                state.deliver(event, stream);
-            }
-            if let Some(answer) = state.current.as_mut().and_then(|current| current.answer.take()) {
-                return Some(Ok(answer));
-            }
-            if let Some((name, reported)) = state.failed_extension() {
-                return Some(Err(Failure::Extension { name: name.to_string(), kind: reported.kind }));
-            }
-            state.exit.map(|exit| Err(Failure::Exit(exit)))
-        });
+    async fn answered(
+        &self,
+        conversation: &mut Conversation,
+        event: Event,
+        mut stream: Option<Stream>,
+        until: tokio::time::Instant,
+    ) -> Ended {
+        let answered = async {
+            let handed = conversation.until(|state| match state.deliver(&event, &mut stream) {
+                Some(handed) => Some(Ok(handed)),
+                None => failed(state).map(Err),
+            });
+            let handed = handed.await?;
+            conversation.begin(handed);
+            let answer = conversation.until(|state| {
+                let answer = state.current.as_mut().and_then(|current| current.answer.take());
+                answer.map(Ok).or_else(|| failed(state).map(Err))
+            });
+            answer.await
+        };
         tokio::pin!(answered);
         // Whoever follows the log of a long invocation sees that it has begun.
         let soon = until.min(tokio::time::Instant::now() + START_SHOWN);
-        let mut early = timeout_at(soon, &mut answered).await;
+        let mut early = self.alarm.within(soon, &mut answered).await;
         if early.is_err() {
             self.log.flush_lines();
-            early = timeout_at(until, &mut answered).await;
+            early = self.alarm.within(until, &mut answered).await;
         }
         match early {
             Ok(answered) => end_of(answered),
@@ -207,14 +243,14 @@ impl Environment {
     }
 
     /// Waits until everybody asks for the next event: so long an invocation lasts.
-    async fn rested(&self, until: tokio::time::Instant) -> Rested {
-        let rest = self.api.until(|state| {
+    async fn rested(&self, conversation: &mut Conversation, until: tokio::time::Instant) -> Rested {
+        let rest = conversation.until(|state| {
             if state.exit.is_some() || state.failed_extension().is_some() {
                 return Some(Rested::Gone);
             }
             (state.is_waiting() && state.extensions_rest()).then_some(Rested::Well)
         });
-        timeout_at(until, rest).await.unwrap_or(Rested::Not)
+        self.alarm.within(until, rest).await.unwrap_or(Rested::Not)
     }
 
     fn json(&self) -> bool {
@@ -242,13 +278,8 @@ impl Environment {
         });
     }
 
-    async fn finished(
-        &self,
-        ended: &Ended,
-        request: &str,
-        taken: Duration,
-        init: Option<Duration>,
-    ) -> Finished {
+    async fn finished(&self, answered: &Answered, taken: Duration) -> Finished {
+        let Answered { ended, request, begun, .. } = answered;
         // An answer that was given stays given, even when the environment then does not come to rest.
         let (payload, error) = match &ended.result {
             Ok(payload) => (payload.clone(), None),
@@ -261,11 +292,19 @@ impl Environment {
             error,
             log_tail: None,
             duration: taken,
-            billed: billed(taken, init),
-            init_duration: init,
+            billed: billed(taken, begun.init),
+            init_duration: begun.init,
             memory_used: self.memory().await,
         }
     }
+}
+
+/// Why nobody will answer any more.
+fn failed(state: &State) -> Option<Failure> {
+    if let Some((name, reported)) = state.failed_extension() {
+        return Some(Failure::Extension { name: name.to_string(), kind: reported.kind });
+    }
+    state.exit.map(Failure::Exit)
 }
 
 /// Whole milliseconds; since August 2025 AWS bills initialisation too. A provisioned environment's is not part of it.

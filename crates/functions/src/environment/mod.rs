@@ -1,6 +1,7 @@
 //! One execution environment: a sandbox, the runtime and extensions in it, its Runtime API, its log; from initialisation
 //! over any number of invocations, one at a time and frozen between them, to its end.
 
+mod alarm;
 mod end;
 mod invoke;
 mod outcome;
@@ -24,11 +25,13 @@ use tokio::sync::{Mutex, Notify};
 use crate::{
     Revision,
     capture::{Log, Pipe},
-    runtime_api::{Api, Serving},
+    runtime_api::{Api, Serving, State},
 };
 
+use alarm::Alarm;
+
 pub(crate) use end::Reason;
-pub(crate) use invoke::{Begun, Reply, billed};
+pub(crate) use invoke::{Begun, Invoked, Then, billed};
 pub(crate) use outcome::Failure;
 pub(crate) use prepare::{Keys, Prepared, fingerprint, prepare};
 pub(crate) use processes::{Watched, watch};
@@ -59,6 +62,7 @@ pub(crate) struct Environment {
     /// When it was looked at last, milliseconds after `born`; 0: never.
     looked: AtomicU64,
     born: Instant,
+    alarm: Alarm,
     _serving: Vec<Serving>,
 }
 
@@ -116,6 +120,7 @@ impl Environment {
             if let Some(sandbox) = &held.sandbox
                 && !held.frozen
             {
+                self.api.look(State::send_held);
                 held.frozen = sandbox.freeze().await.is_ok();
             }
             // Before the lock is let go of: whoever wakes it rests it later.

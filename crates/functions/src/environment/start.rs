@@ -20,7 +20,7 @@ use crate::{
     Family, Revision, Runtime, Settings, Unavailable,
     bootstrap::{self, Assignment, Launch},
     capture::{Form, Log, Phase, Pipe, Platform, Source, Status, Writer, pipe},
-    environment::{Environment, Failure, Held, Prepared, Watched, variables, watch},
+    environment::{Alarm, Environment, Failure, Held, Prepared, Watched, variables, watch},
     limits::{OPEN_FILES, PROCESSES},
     provision::Installed,
     runtime_api::{Api, Serving},
@@ -46,6 +46,11 @@ impl Host {
 
     fn network(&self) -> Network {
         if self.settings.isolated { Network::Isolated } else { Network::Host }
+    }
+
+    /// The port of the Runtime API inside, beside the platform's.
+    fn runtime_api(&self) -> u16 {
+        if self.settings.platform.port() == RUNTIME_API { RUNTIME_API + 1 } else { RUNTIME_API }
     }
 }
 
@@ -107,11 +112,12 @@ pub(crate) async fn start(
     let mut address = None;
     let mut endpoint = host.settings.endpoint.to_string();
     for Listening { port, address: seen, listener } in sandbox.take_listeners() {
-        if port == RUNTIME_API {
+        if port == host.runtime_api() {
             address = Some(seen);
-            serving.push(api.serve(listener).map_err(|error| unavailable(&error))?);
+            serving.push(api.serve(listener, sandbox.peers()).map_err(|error| unavailable(&error))?);
         } else {
-            endpoint = format!("http://{seen}");
+            let scheme = endpoint.split_once("://").map_or("http", |(scheme, _)| scheme);
+            endpoint = format!("{scheme}://{seen}");
             let to = host.settings.platform;
             serving.push(Serving::forward(listener, to).map_err(|error| unavailable(&error))?);
         }
@@ -155,6 +161,7 @@ pub(crate) async fn start(
                 memory: AtomicU64::new(0),
                 looked: AtomicU64::new(0),
                 born: begun,
+                alarm: Alarm::new(),
                 _serving: serving,
             })
         }
@@ -452,7 +459,7 @@ fn process_spec(
 }
 
 fn spec(host: &Host, name: String, memory_mb: u32, tmp_mb: u32, binds: Vec<Bind>) -> SandboxSpec {
-    let mut listen = vec![RUNTIME_API];
+    let mut listen = vec![host.runtime_api()];
     if host.settings.isolated {
         listen.push(host.settings.platform.port());
     }

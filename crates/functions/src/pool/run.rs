@@ -6,13 +6,12 @@ use std::{
 };
 
 use moln_kernel::{ids::hex_id, ports::LogTarget};
-use tokio::sync::oneshot;
 
 use super::{Claim, Pool, Resident, Seat, carried::Carried, seats::Permit};
 use crate::{
     Family, Finished, Invocation, Revision, Unavailable,
     capture::{Log, LogFacts, Phase, Platform},
-    environment::{Begun, Failure, NotStarted, Prepared, Reply, Start, fingerprint, prepare, start},
+    environment::{Begun, Failure, Invoked, NotStarted, Prepared, Start, Then, fingerprint, prepare, start},
     runtime_api::Stream,
     time::{day, iso},
 };
@@ -25,20 +24,7 @@ impl Pool {
         invocation: Invocation,
         stream: Option<Stream>,
     ) -> Result<Finished, Unavailable> {
-        let (reply, mut answer) = oneshot::channel();
-        let driven = Arc::clone(self).drive(Arc::clone(revision), invocation, stream, reply);
-        let mut driven = Carried::new(driven);
-        tokio::select! {
-            biased;
-            ended = &mut driven => match (answer.try_recv(), ended) {
-                (Ok(finished), _) => Ok(finished),
-                // It ended without an answer: it says why.
-                (Err(_), Err(unavailable)) => Err(unavailable),
-                (Err(_), Ok(())) => Err(Unavailable::Stopping),
-            },
-            // Extensions work on, without the caller.
-            Ok(finished) = &mut answer => Ok(finished),
-        }
+        Carried::new(Arc::clone(self).drive(Arc::clone(revision), invocation, stream)).await
     }
 
     async fn drive(
@@ -46,8 +32,7 @@ impl Pool {
         revision: Arc<Revision>,
         invocation: Invocation,
         stream: Option<Stream>,
-        reply: Reply,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<Finished, Unavailable> {
         let seen = self.fingerprint(&revision).await;
         let claim = self.claim(&revision, seen).await?;
         let busy = Busy { pool: Arc::clone(&self), revision: Arc::clone(&revision) };
@@ -56,21 +41,24 @@ impl Pool {
             Claim::Place(seat, permit) => {
                 match self.start_for(&revision, &invocation, (seat, permit), seen).await? {
                     Ok(started) => started,
-                    Err(finished) => {
-                        let _ = reply.send(finished);
-                        return Ok(());
-                    }
+                    Err(finished) => return Ok(finished),
                 }
             }
         };
-        let over = resident.environment.invoke(invocation, stream, begun, reply).await;
-        match over.reason {
-            None => self.keep(resident),
-            Some(reason) => self.end(resident, reason),
+        let Invoked { finished, then } = resident.environment.invoke(invocation, stream, begun).await;
+        match then {
+            Then::Keep => self.keep(resident),
+            Then::End(reason) => self.end(resident, reason),
+            // Extensions work on, without the caller.
+            Then::Wait(unrested) => drop(tokio::spawn(async move {
+                match resident.environment.come_to_rest(*unrested).await {
+                    None => self.keep(resident),
+                    Some(reason) => self.end(resident, reason),
+                }
+                drop(busy);
+            })),
         }
-        drop(busy);
-        over.answer();
-        Ok(())
+        Ok(finished)
     }
 
     pub(super) async fn fingerprint(&self, revision: &Arc<Revision>) -> Option<u64> {
@@ -96,6 +84,7 @@ impl Pool {
         let settings = &self.host.settings;
         let prepared = Arc::new(prepare(settings, revision, seen).await?);
         let log = self.open_log(revision, false);
+        log.due_to(invocation.lineage.clone());
         announce(&log, Phase::Init, revision, &prepared);
         let ready = self.warmth.take(revision, &prepared).map(|(warm, place)| {
             // The process has a place already.

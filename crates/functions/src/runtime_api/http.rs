@@ -2,7 +2,7 @@
 //! the round trip of an invocation is what it costs: an answer and the next event go out in one write when the client asked
 //! for both in one.
 
-use std::io;
+use std::{io, ops::Range};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::{
@@ -19,9 +19,11 @@ const READ: usize = 16 * 1024;
 /// A request's head.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) method: String,
-    pub(super) path: String,
-    headers: Vec<(String, Bytes)>,
+    raw: Bytes,
+    method: Range<usize>,
+    path: Range<usize>,
+    /// Names and values, where they stand.
+    headers: Vec<(Range<usize>, Range<usize>)>,
     /// The connection ends after the answer.
     pub(super) close: bool,
     expects: bool,
@@ -35,20 +37,31 @@ enum Framing {
 }
 
 impl Head {
+    fn bytes(&self, place: &Range<usize>) -> &[u8] {
+        self.raw.get(place.clone()).unwrap_or_default()
+    }
+
+    fn text(&self, place: &Range<usize>) -> Option<&str> {
+        std::str::from_utf8(self.bytes(place)).ok()
+    }
+
+    pub(super) fn method(&self) -> &str {
+        self.text(&self.method).unwrap_or_default()
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.text(&self.path).unwrap_or_default()
+    }
+
     /// A header's value as text; names are compared without case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let value = self
-            .headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)?;
-        std::str::from_utf8(value).ok()
+        let is = |known: &Range<usize>| self.bytes(known).eq_ignore_ascii_case(name.as_bytes());
+        let (_, value) = self.headers.iter().find(|(known, _)| is(known))?;
+        self.text(value)
     }
 
     pub(super) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)))
+        self.headers.iter().filter_map(|(name, value)| Some((self.text(name)?, self.text(value)?)))
     }
 
     /// How long the body says it is.
@@ -78,6 +91,8 @@ pub(super) struct Connection {
     body: Body,
     /// What the last body ended with.
     pub(super) trailers: Vec<(String, String)>,
+    /// It ends after what waits to go out.
+    pub(super) closing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +109,14 @@ enum Body {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, read: BytesMut::new(), out: Vec::new(), body: Body::Done, trailers: Vec::new() }
+        Self {
+            stream,
+            read: BytesMut::new(),
+            out: Vec::new(),
+            body: Body::Done,
+            trailers: Vec::new(),
+            closing: false,
+        }
     }
 
     /// The next request. What waits to go out goes out first, unless a whole head is here already.
@@ -169,20 +191,17 @@ impl Connection {
         if chunked && length.is_some() {
             return Err(NoHead::Bad(400));
         }
-        let head = Head {
-            method: request.method.unwrap_or_default().to_owned(),
-            path: request.path.unwrap_or_default().to_owned(),
-            headers: request
-                .headers
-                .iter()
-                .map(|header| (header.name.to_owned(), Bytes::copy_from_slice(header.value)))
-                .collect(),
-            close,
-            expects,
-            body: if chunked { Framing::Chunked } else { Framing::Length(length.unwrap_or(0)) },
+        let place = |part: &[u8]| {
+            let from = part.as_ptr().addr().saturating_sub(self.read.as_ptr().addr());
+            from..from + part.len()
         };
-        self.read.advance(end);
-        Ok(Some(head))
+        let method = place(request.method.unwrap_or_default().as_bytes());
+        let path = place(request.path.unwrap_or_default().as_bytes());
+        let headers = request.headers.iter();
+        let headers = headers.map(|header| (place(header.name.as_bytes()), place(header.value))).collect();
+        let body = if chunked { Framing::Chunked } else { Framing::Length(length.unwrap_or(0)) };
+        let raw = self.read.split_to(end).freeze();
+        Ok(Some(Head { raw, method, path, headers, close, expects, body }))
     }
 
     /// The next piece of the body; `None` at its end. An error when the client goes in the middle, or does not keep to
@@ -303,9 +322,25 @@ impl Connection {
         out.extend_from_slice(body);
     }
 
-    /// Whether something waits to be sent.
-    pub(super) fn holds(&self) -> bool {
-        !self.out.is_empty()
+    /// Whether the client has gone. What it sends meanwhile is kept for later, up to a bound.
+    pub(super) fn has_gone(&mut self) -> bool {
+        while self.read.len() <= HEAD {
+            match self.stream.try_read_buf(&mut self.read) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+            }
+        }
+        false
+    }
+
+    /// Sends what waits as far as that goes at once.
+    pub(super) fn try_flush(&mut self) {
+        if !self.out.is_empty()
+            && let Ok(sent) = self.stream.try_write(&self.out)
+        {
+            self.out.drain(..sent);
+        }
     }
 
     /// Sends what waits.

@@ -1,6 +1,6 @@
 //! The Runtime API: next invocation, its answer, its error, the error of initialisation.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     StreamHead,
-    limits::{ACCEPTANCE_HELD, RESPONSE, STREAMED},
+    limits::{RESPONSE, STREAMED},
 };
 
 const MODE: &str = "Lambda-Runtime-Function-Response-Mode";
@@ -22,43 +22,6 @@ const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 
 impl Api {
-    /// `GET /runtime/invocation/next`: waits as long as it takes.
-    pub(super) async fn next_invocation(&self, connection: &mut Connection) -> io::Result<Then> {
-        connection.skip().await?;
-        let mut waiting = match self.with(super::State::next) {
-            Ok(waiting) => waiting,
-            Err(refusal) => {
-                refuse(connection, &refusal);
-                return Ok(Then::Next);
-            }
-        };
-        // The answer to what came before goes out with the event where that comes soon: one write, and the runtime wakes
-        // once. It has asked for the event already, so it does not wait for that answer.
-        let soon = if connection.holds() {
-            tokio::time::timeout(ACCEPTANCE_HELD, &mut waiting).await.ok()
-        } else {
-            waiting.try_recv().ok().map(Ok)
-        };
-        let event = if let Some(event) = soon {
-            let Ok(event) = event else { return Ok(Then::Close) };
-            event
-        } else {
-            connection.flush().await?;
-            tokio::select! {
-                biased;
-                event = &mut waiting => match event {
-                    Ok(event) => event,
-                    Err(_) => return Ok(Then::Close),
-                },
-                // Nobody is there to take an invocation: not ready any more.
-                () = connection.gone() => return Ok(Then::Close),
-            }
-        };
-        put_event(connection, &event);
-        connection.flush().await?;
-        Ok(Then::Next)
-    }
-
     /// `POST /runtime/invocation/ID/response`
     pub(super) async fn response(
         &self,
@@ -167,7 +130,8 @@ impl Api {
     }
 }
 
-fn put_event(connection: &mut Connection, event: &Arc<Event>) {
+/// Puts the event into what goes out.
+pub(super) fn put_event(connection: &mut Connection, event: &Event) {
     let deadline = event.deadline_ms.to_string();
     let mut headers = vec![
         ("Content-Type", "application/json"),

@@ -1,6 +1,7 @@
 //! The APIs that AWS offers inside an environment, one server each: Runtime API (2018-06-01), Extensions API
 //! (2020-01-01), Telemetry API (2022-07-01), Logs API (2020-08-15). Who may call is decided by who reaches the listener.
 
+mod conversation;
 mod extensions;
 mod http;
 mod invocations;
@@ -15,11 +16,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use moln_sandbox::Exit;
-use tokio::{sync::Notify, task::JoinHandle};
+use moln_sandbox::{Exit, Peers};
+use tokio::{
+    sync::{
+        Notify,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    task::JoinHandle,
+};
 
 use crate::{Revision, capture::Log};
 
+use conversation::Talk;
+
+pub(crate) use conversation::Conversation;
 pub(crate) use invocations::error_document;
 pub(crate) use state::{Answer, Event, Reported, State, Stream, Wish};
 
@@ -31,6 +41,9 @@ pub(crate) struct Api {
     telemetry: bool,
     state: Mutex<State>,
     changed: Notify,
+    /// Connections that nobody serves any more who waited for an answer, for whoever serves the rest.
+    strays: UnboundedSender<Talk>,
+    left: Mutex<Option<UnboundedReceiver<Talk>>>,
 }
 
 /// The server; it ends when this is dropped.
@@ -55,14 +68,25 @@ impl Drop for Serving {
 impl Api {
     /// The APIs of an environment that starts.
     pub(crate) fn new(revision: Arc<Revision>, log: Arc<Log>, telemetry: bool) -> Arc<Self> {
-        Arc::new(Self { revision, log, telemetry, state: Mutex::new(State::new()), changed: Notify::new() })
+        let (strays, left) = unbounded_channel();
+        Arc::new(Self {
+            revision,
+            log,
+            telemetry,
+            state: Mutex::new(State::new()),
+            changed: Notify::new(),
+            strays,
+            left: Mutex::new(Some(left)),
+        })
     }
 
-    /// Answers at the listener.
-    pub(crate) fn serve(self: &Arc<Self>, listener: TcpListener) -> std::io::Result<Serving> {
+    /// Answers at the listener whoever is among `peers`. Once.
+    pub(crate) fn serve(self: &Arc<Self>, listener: TcpListener, peers: Peers) -> std::io::Result<Serving> {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        Ok(Serving(tokio::spawn(serve::serve(Arc::clone(self), listener))))
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let strays = left.ok_or(std::io::ErrorKind::AlreadyExists)?;
+        Ok(Serving(tokio::spawn(serve::serve(Arc::clone(self), listener, peers, strays))))
     }
 
     /// Looks at the state, or changes it; whoever waits looks again.
@@ -73,8 +97,8 @@ impl Api {
     }
 
     /// Looks at the state; nobody is told.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.lock())
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.lock())
     }
 
     /// Waits until `look` finds what it looks for.

@@ -2,14 +2,17 @@
 
 use std::{io, sync::Arc};
 
+use moln_sandbox::Peers;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::mpsc::UnboundedReceiver,
     task::JoinSet,
 };
 
 use super::{
     Api,
-    http::{Connection, Head, NoHead},
+    conversation::{Talk, converse},
+    http::{Connection, Head},
     state::Refusal,
 };
 use crate::limits::{CONNECTIONS, SMALL_BODY};
@@ -21,27 +24,38 @@ const OK: &[u8] = br#"{"status":"OK"}"#;
 pub(super) enum Then {
     /// It goes on.
     Next,
+    /// The runtime waits on it for an invocation.
+    Wait,
     /// It ends.
     Close,
 }
 
-/// Takes connections until it is dropped; they end with it.
-pub(super) async fn serve(api: Arc<Api>, listener: TcpListener) {
+/// Takes connections until it is dropped; they end with it. `strays` are connections that somebody else served so far.
+pub(super) async fn serve(
+    api: Arc<Api>,
+    listener: TcpListener,
+    peers: Peers,
+    mut strays: UnboundedReceiver<Talk>,
+) {
     let mut connections = JoinSet::new();
     loop {
-        // Whoever opens more connections than that waits; the listener's backlog is bounded by the kernel.
-        while connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            // Whoever opens more connections than that waits; the listener's backlog is bounded by the kernel.
+            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
+                    // Of another function, or whoever else shares the loopback: it hears nothing.
+                    if !peers.include(&stream) {
+                        continue;
+                    }
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(connection(Arc::clone(&api), stream));
+                    connections.spawn(converse(Arc::clone(&api), Connection::new(stream)));
                 }
                 // Out of descriptors: others will be closed.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
             },
+            Some(talk) = strays.recv() => {
+                connections.spawn(talk);
+            }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
@@ -69,59 +83,45 @@ pub(super) async fn forward(listener: TcpListener, to: std::net::SocketAddr) {
     }
 }
 
-async fn connection(api: Arc<Api>, stream: TcpStream) {
-    let mut connection = Connection::new(stream);
-    loop {
-        let head = match connection.head().await {
-            Ok(head) => head,
-            Err(NoHead::Closed) => return,
-            Err(NoHead::Bad(status)) => {
-                connection.put(status, &[("Connection", "close")], b"");
-                let _ = connection.flush().await;
-                return;
-            }
-        };
-        let close = head.close;
-        match route(&api, &mut connection, head).await {
-            Ok(Then::Next) if !close => {}
-            Ok(_) => {
-                let _ = connection.flush().await;
-                return;
-            }
-            Err(_) => return,
-        }
+/// Answers a request, whatever it asks for.
+pub(super) async fn route(api: &Api, connection: &mut Connection, head: &Head) -> io::Result<Then> {
+    let path = head.path().split('?').next().unwrap_or_default().trim_end_matches('/');
+    let mut parts = [""; 6];
+    let mut count = 0;
+    for (part, place) in path.split('/').skip(1).zip(&mut parts) {
+        *place = part;
+        count += 1;
     }
-}
-
-async fn route(api: &Api, connection: &mut Connection, head: Head) -> io::Result<Then> {
-    let path = head.path.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
-    match (head.method.as_str(), parts.as_slice()) {
-        ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => api.next_invocation(connection).await,
+    let parts = parts.get(..count).unwrap_or_default();
+    match (head.method(), parts) {
+        ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => {
+            connection.skip().await?;
+            Ok(Then::Wait)
+        }
         ("POST", ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-            api.response(connection, &head, id).await
+            api.response(connection, head, id).await
         }
         ("POST", ["2018-06-01", "runtime", "invocation", id, "error"]) => {
-            api.invocation_error(connection, &head, id).await
+            api.invocation_error(connection, head, id).await
         }
-        ("POST", ["2018-06-01", "runtime", "init", "error"]) => api.init_error(connection, &head).await,
+        ("POST", ["2018-06-01", "runtime", "init", "error"]) => api.init_error(connection, head).await,
         ("GET", ["2018-06-01", "ping"]) => {
             connection.put(200, &[], b"pong");
             Ok(Then::Next)
         }
         ("POST", ["2020-01-01", "extension", "register"]) => {
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
-            Ok(finish(connection, api.register(&head, &body)))
+            Ok(finish(connection, api.register(head, &body)))
         }
-        ("GET", ["2020-01-01", "extension", "event", "next"]) => api.next_event(connection, &head).await,
+        ("GET", ["2020-01-01", "extension", "event", "next"]) => api.next_event(connection, head).await,
         ("POST", ["2020-01-01", "extension", phase @ ("init" | "exit"), "error"]) => {
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
-            Ok(finish(connection, api.extension_error(&head, phase, body)))
+            Ok(finish(connection, api.extension_error(head, phase, body)))
         }
         ("PUT", ["2022-07-01", "telemetry"] | ["2020-08-15", "logs"]) => {
             let logs = parts.last() == Some(&"logs");
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
-            Ok(finish(connection, api.subscribe(&head, logs, &body)))
+            Ok(finish(connection, api.subscribe(head, logs, &body)))
         }
         // Restoring from snapshots (`/runtime/restore/…`) is not part of environments that are not restored: the path is
         // not there, as on AWS.

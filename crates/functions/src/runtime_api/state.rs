@@ -6,6 +6,7 @@ use bytes::Bytes;
 use moln_sandbox::Exit;
 use tokio::sync::{mpsc, oneshot};
 
+use super::{conversation::Handed, http::Connection, invocations::put_event};
 use crate::{StreamHead, limits::EXTENSIONS};
 
 /// How far the runtime is.
@@ -164,10 +165,10 @@ impl Refusal {
 }
 
 /// All of it.
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) runtime: Runtime,
-    next: Option<oneshot::Sender<Arc<Event>>>,
+    /// The connection on which the runtime waits for an invocation.
+    next: Option<Connection>,
     pub(crate) current: Option<Current>,
     pub(crate) init_error: Option<Reported>,
     pub(crate) exit: Option<Exit>,
@@ -189,34 +190,40 @@ impl State {
         }
     }
 
-    /// The runtime asks for the next invocation; the event comes by what is returned.
-    pub(super) fn next(&mut self) -> Result<oneshot::Receiver<Arc<Event>>, Refusal> {
-        let again =
-            self.runtime == Runtime::Ready && self.next.as_ref().is_none_or(oneshot::Sender::is_closed);
+    /// The runtime asks for the next invocation on this connection, and waits. The connection comes back when it may not.
+    pub(super) fn next(&mut self, connection: Connection) -> Option<(Connection, Refusal)> {
+        let again = self.runtime == Runtime::Ready && !self.is_waiting();
         if !again && !matches!(self.runtime, Runtime::Starting | Runtime::Answered) {
-            return Err(Refusal::transition(self.runtime, Runtime::Ready));
+            return Some((connection, Refusal::transition(self.runtime, Runtime::Ready)));
         }
-        let (sender, receiver) = oneshot::channel();
         self.runtime = Runtime::Ready;
-        self.next = Some(sender);
-        Ok(receiver)
+        self.next = Some(connection);
+        None
     }
 
-    /// Whether the runtime waits for an invocation.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.runtime == Runtime::Ready && self.next.as_ref().is_some_and(|next| !next.is_closed())
+    /// Whether the runtime waits for an invocation: it has asked for one, and has not gone.
+    pub(crate) fn is_waiting(&mut self) -> bool {
+        self.runtime == Runtime::Ready && self.next.as_mut().is_some_and(|next| !next.has_gone())
     }
 
-    /// Gives the runtime an invocation. `false`: it does not wait for one.
-    pub(crate) fn deliver(&mut self, event: Event, stream: Option<Stream>) -> bool {
-        let Some(next) = self.next.take().filter(|_| self.runtime == Runtime::Ready) else { return false };
-        let id = Arc::clone(&event.request_id);
-        if next.send(Arc::new(event)).is_err() {
-            return false;
+    /// Gives the runtime an invocation, by the connection that is returned. `None`: it does not wait for one.
+    pub(crate) fn deliver(&mut self, event: &Event, stream: &mut Option<Stream>) -> Option<Handed> {
+        if !self.is_waiting() {
+            return None;
         }
+        let mut connection = self.next.take()?;
+        put_event(&mut connection, event);
         self.runtime = Runtime::Running;
-        self.current = Some(Current { id, stream, answer: None });
-        true
+        let id = Arc::clone(&event.request_id);
+        self.current = Some(Current { id, stream: stream.take(), answer: None });
+        Some(Handed(connection))
+    }
+
+    /// Sends what waited for the next event to go out with it.
+    pub(crate) fn send_held(&mut self) {
+        if let Some(next) = &mut self.next {
+            next.try_flush();
+        }
     }
 
     /// The runtime begins to answer `id`; its stream, when the caller wants one.
@@ -335,7 +342,7 @@ impl State {
     }
 
     /// Whether everybody has initialised.
-    pub(crate) fn is_initialised(&self) -> bool {
+    pub(crate) fn is_initialised(&mut self) -> bool {
         self.is_waiting() && self.extensions.iter().all(|extension| extension.stage == Stage::Ready)
     }
 
@@ -408,23 +415,40 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_runtime_answers_once_and_only_what_it_was_asked() {
+    /// A connection, and the client's end of it.
+    async fn connected() -> (Connection, tokio::net::TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Connection::new(listener.accept().await.unwrap().0), client)
+    }
+
+    #[tokio::test]
+    async fn a_runtime_answers_once_and_only_what_it_was_asked() {
         let mut state = State::new();
         assert_eq!(state.begin_answer("a").unwrap_err().kind, "InvalidRequestID");
-        let waiting = state.next().unwrap();
-        assert!(state.is_waiting() && state.deliver(event("a"), None));
-        assert_eq!(state.next().unwrap_err().kind, "InvalidStateTransition");
+        let (waiting, _client) = connected().await;
+        assert!(state.next(waiting).is_none());
+        assert!(state.is_waiting());
+        let Handed(waiting) = state.deliver(&event("a"), &mut None).unwrap();
+        let (waiting, refusal) = state.next(waiting).unwrap();
+        assert_eq!(refusal.kind, "InvalidStateTransition");
         assert_eq!(state.begin_answer("b").unwrap_err().status, 400);
         state.begin_answer("a").unwrap();
         state.answered("a", Answer::Value(Bytes::new()));
         let second = state.begin_answer("a").unwrap_err();
         assert_eq!((second.status, second.kind), (403, "InvalidStateTransition"));
         drop(waiting);
-        let gone = state.next().unwrap();
-        drop(gone);
-        assert!(!state.is_waiting() && !state.deliver(event("b"), None));
-        let _again = state.next().unwrap();
+        let (gone, client) = connected().await;
+        assert!(state.next(gone).is_none());
+        let (second, _other) = connected().await;
+        assert_eq!(state.next(second).unwrap().1.kind, "InvalidStateTransition", "one waits already");
+        drop(client);
+        while state.is_waiting() {
+            tokio::task::yield_now().await;
+        }
+        assert!(state.deliver(&event("b"), &mut None).is_none());
+        let (again, _client) = connected().await;
+        assert!(state.next(again).is_none());
         assert!(state.is_waiting());
     }
 

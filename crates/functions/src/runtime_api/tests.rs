@@ -9,7 +9,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{Answer, Api, Event, Serving, Stream};
+use super::{Answer, Api, Conversation, Event, Serving, Stream};
 use crate::{
     limits::{HEAD, RESPONSE},
     testing::{log, revision},
@@ -28,7 +28,7 @@ impl Server {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let api = Api::new(Arc::new(revision()), log(revision().logging).0, true);
-        let serving = api.serve(listener).unwrap();
+        let serving = api.serve(listener, moln_sandbox::Peers::everybody()).unwrap();
         Self { api, port, _serving: serving }
     }
 
@@ -38,15 +38,10 @@ impl Server {
 
     /// Gives the runtime an invocation as soon as it waits.
     async fn deliver(&self, id: &str, stream: Option<Stream>) {
-        let mut given = Some((event(id), stream));
-        self.api
-            .until(|state| {
-                state.is_waiting().then(|| {
-                    let (event, stream) = given.take().unwrap();
-                    assert!(state.deliver(event, stream));
-                })
-            })
-            .await;
+        let (event, mut stream) = (event(id), stream);
+        let handed = self.api.until(|state| state.deliver(&event, &mut stream)).await;
+        // Dropped, and so served like all others.
+        Conversation::new(&self.api).begin(handed);
     }
 
     async fn answer(&self) -> Answer {

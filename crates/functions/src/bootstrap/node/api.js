@@ -4,8 +4,10 @@
 const net = require("net");
 
 const PREFIX = "/2018-06-01/runtime/";
-const HEAD_END = Buffer.from("\r\n\r\n");
-const EMPTY = Buffer.alloc(0);
+const HEAD_END = "\r\n\r\n";
+// Most heads are shorter.
+const HEAD = 4096;
+const LENGTH = "content-length";
 
 exports.RuntimeApi = class RuntimeApi {
   /** @param address `host:port` */
@@ -16,11 +18,15 @@ exports.RuntimeApi = class RuntimeApi {
     this.next = `GET ${PREFIX}invocation/next HTTP/1.1\r\nHost: ${address}\r\n\r\n`;
     this.headers = ` HTTP/1.1\r\nHost: ${address}\r\nContent-Type: application/json\r\n`;
     this.waiting = [];
-    this.pending = EMPTY;
-    this.body = null;
-    this.socket = net.connect({ host: this.host, port: this.port, noDelay: true });
+    this.pending = null; // what came of an answer whose head is not whole
+    this.body = null; // an answer whose body is not whole
+    this.socket = net.connect({
+      host: this.host,
+      port: this.port,
+      // Always the same buffer: what is kept of it is copied.
+      onread: { buffer: Buffer.allocUnsafeSlow(65536), callback: (count, buffer) => this.received(buffer, count) },
+    });
     this.socket.setNoDelay(true);
-    this.socket.on("data", (data) => this.received(data));
     // Without the Runtime API there is nothing left to do; the environment is being replaced.
     this.socket.on("error", () => process.exit(1));
     this.socket.on("close", () => process.exit(1));
@@ -54,81 +60,93 @@ exports.RuntimeApi = class RuntimeApi {
     this.post(where, JSON.stringify(document), type + xray, take, done);
   }
 
-  post(path, body, headers, take, done = () => {}) {
+  post(path, body, headers, take, done = ignore) {
     this.waiting.push(done);
-    let request = `POST ${PREFIX}${path}${this.headers}${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    const length = Buffer.byteLength(body);
+    let request = `POST ${PREFIX}${path}${this.headers}${headers}Content-Length: ${length}\r\n\r\n${body}`;
     if (take) {
       this.waiting.push(take);
       request += this.next;
     }
     this.keepAlive(true);
-    this.socket.write(request);
+    // What has as many bytes as characters is ASCII, and the shorter way to the socket is right for it.
+    this.socket.write(request, length === body.length ? "latin1" : "utf8");
   }
 
-  received(data) {
+  received(data, count) {
     if (this.body !== null) {
-      this.more(data);
+      this.more(data.subarray(0, count));
       return;
     }
-    let buffer = this.pending.length === 0 ? data : Buffer.concat([this.pending, data]);
-    for (;;) {
-      const end = buffer.indexOf(HEAD_END);
+    if (this.pending !== null) {
+      data = Buffer.concat([this.pending, data.subarray(0, count)]);
+      count = data.length;
+      this.pending = null;
+    }
+    for (let at = 0; at < count;) {
+      let head = data.latin1Slice(at, Math.min(at + HEAD, count));
+      let end = head.indexOf(HEAD_END);
       if (end < 0) {
-        this.pending = buffer;
+        head = data.latin1Slice(at, count);
+        end = head.indexOf(HEAD_END);
+      }
+      const start = at + end + 4;
+      if (end < 0) {
+        this.pending = Buffer.from(data.subarray(at, count));
         return;
       }
-      const headers = parse(buffer.toString("utf8", 0, end));
-      const rest = buffer.subarray(end + 4);
-      const length = Number(headers["content-length"]);
+      const headers = parse(head, end);
       if (headers["transfer-encoding"] === "chunked") {
-        const body = dechunk(rest);
+        const body = dechunk(data.subarray(start, count));
         if (body === null) {
-          this.pending = buffer;
+          this.pending = Buffer.from(data.subarray(at, count));
           return;
         }
         this.waiting.shift()(headers, body.text);
-        buffer = body.rest;
-      } else if (rest.length >= length || Number.isNaN(length)) {
-        const size = length || 0;
-        this.waiting.shift()(headers, rest.toString("utf8", 0, size));
-        buffer = rest.subarray(size);
-      } else {
-        this.pending = EMPTY;
-        this.body = { headers, length, parts: [rest], have: rest.length };
+        at = start + body.size;
+        continue;
+      }
+      const length = Number(headers[LENGTH]) || 0;
+      if (count - start < length) {
+        const first = Buffer.from(data.subarray(start, count));
+        this.body = { headers, length, parts: [first], have: first.length };
         return;
       }
-      if (buffer.length === 0) {
-        this.pending = EMPTY;
-        return;
-      }
+      at = start + length;
+      this.waiting.shift()(headers, length === 0 ? "" : data.utf8Slice(start, at));
     }
   }
 
   more(data) {
     const body = this.body;
-    body.parts.push(data);
+    body.parts.push(Buffer.from(data));
     body.have += data.length;
     if (body.have < body.length) return;
     const all = Buffer.concat(body.parts);
     this.body = null;
     this.waiting.shift()(body.headers, all.toString("utf8", 0, body.length));
-    if (all.length > body.length) this.received(all.subarray(body.length));
+    if (all.length > body.length) this.received(all.subarray(body.length), all.length - body.length);
   }
 };
 
+function ignore() {}
+
 const oneLine = (text) => String(text).replace(/[\r\n]+/g, " ").replace(/[^\x20-\x7e]/g, "?");
 
-function parse(head) {
+/** The headers by their names in lower case; `end` is where the head ends, `head` what it is in Latin-1. */
+function parse(head, end) {
   const headers = {};
-  const lines = head.split("\r\n");
-  headers[":status"] = Number(lines[0].slice(9, 12));
-  for (let index = 1; index < lines.length; index++) {
-    const line = lines[index];
-    const colon = line.indexOf(":");
-    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  for (let at = head.indexOf("\r\n") + 2; at > 1 && at < end;) {
+    const colon = head.indexOf(":", at);
+    const stop = head.indexOf("\r\n", colon);
+    headers[head.slice(at, colon).toLowerCase()] = utf8(head.slice(colon + 1, stop).trim());
+    at = stop + 2;
   }
   return headers;
 }
+
+/** What was sent as UTF-8 and read as Latin-1. */
+const utf8 = (text) => (/[\x80-\xff]/.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text);
 
 function dechunk(buffer) {
   const parts = [];
@@ -138,7 +156,7 @@ function dechunk(buffer) {
     const size = parseInt(buffer.toString("latin1", at, end), 16);
     const from = end + 2;
     if (buffer.length < from + size + 2) return null;
-    if (size === 0) return { text: Buffer.concat(parts).toString("utf8"), rest: buffer.subarray(from + 2) };
+    if (size === 0) return { text: Buffer.concat(parts).toString("utf8"), size: from + 2 };
     parts.push(buffer.subarray(from, from + size));
     at = from + size + 2;
   }

@@ -1,19 +1,33 @@
 "use strict";
 // What a handler is told about its invocation.
 
+// Looked up once: it does not change, and every look costs as much as a small function.
+let known = null;
+
+function look() {
+  const env = process.env;
+  return {
+    version: env.AWS_LAMBDA_FUNCTION_VERSION,
+    name: env.AWS_LAMBDA_FUNCTION_NAME,
+    memory: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    group: env.AWS_LAMBDA_LOG_GROUP_NAME,
+    stream: env.AWS_LAMBDA_LOG_STREAM_NAME,
+  };
+}
+
 /** The part of a context that comes from the environment and the invocation's headers. */
 exports.describe = function describe(headers) {
-  const env = process.env;
+  if (known === null) known = look();
   const deadline = Number(headers["lambda-runtime-deadline-ms"]);
   const trace = headers["lambda-runtime-trace-id"];
-  if (trace) env._X_AMZN_TRACE_ID = trace;
-  else delete env._X_AMZN_TRACE_ID;
+  if (trace) process.env._X_AMZN_TRACE_ID = trace;
+  else delete process.env._X_AMZN_TRACE_ID;
   return {
-    functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
-    functionName: env.AWS_LAMBDA_FUNCTION_NAME,
-    memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
-    logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
-    logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
+    functionVersion: known.version,
+    functionName: known.name,
+    memoryLimitInMB: known.memory,
+    logGroupName: known.group,
+    logStreamName: known.stream,
     clientContext: json(headers["lambda-runtime-client-context"], "ClientContext"),
     identity: json(headers["lambda-runtime-cognito-identity"], "CognitoIdentity"),
     invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],

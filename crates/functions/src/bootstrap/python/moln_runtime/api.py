@@ -16,6 +16,7 @@ class RuntimeApi:
         self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self._host = f" HTTP/1.1\r\nHost: {address}\r\n"
         self._next = f"GET {PREFIX}invocation/next{self._host}\r\n".encode()
+        self._names = {}
         self._buffer = b""
 
     def next(self):
@@ -56,9 +57,14 @@ class RuntimeApi:
             buffer += self._receive()
             end = buffer.find(b"\r\n\r\n")
         headers = {}
-        for line in buffer[:end].decode("utf-8", "replace").split("\r\n")[1:]:
+        names = self._names
+        lines = buffer[:end].decode("utf-8", "replace").split("\r\n")
+        del lines[0]
+        for line in lines:
             name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
+            # The same few come with every invocation.
+            known = names.get(name) or self._name(name)
+            headers[known] = value.strip()
         rest = buffer[end + 4 :]
         if headers.get("transfer-encoding") == "chunked":
             return headers, self._chunks(rest)
@@ -73,6 +79,11 @@ class RuntimeApi:
             rest = b"".join(parts)
         self._buffer = rest[length:]
         return headers, rest[:length]
+
+    def _name(self, name):
+        if len(self._names) < 100:
+            self._names[name] = name.lower()
+        return name.lower()
 
     def _chunks(self, buffer):
         body = []

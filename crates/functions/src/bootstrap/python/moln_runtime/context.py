@@ -5,17 +5,28 @@ import sys
 import time
 
 
-class LambdaContext:
-    """The second argument of every handler."""
+class Function:
+    """What a context says of the function: looked up once, every look costs."""
 
-    def __init__(self, headers, client_context, cognito_identity, log):
+    def __init__(self):
         env = os.environ
-        self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
         self.log_group_name = env.get("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = env.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self.function_name = env.get("AWS_LAMBDA_FUNCTION_NAME")
         self.memory_limit_in_mb = env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.function_version = env.get("AWS_LAMBDA_FUNCTION_VERSION")
+
+
+class LambdaContext:
+    """The second argument of every handler."""
+
+    def __init__(self, function, headers, client_context, cognito_identity, log):
+        self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
+        self.log_group_name = function.log_group_name
+        self.log_stream_name = function.log_stream_name
+        self.function_name = function.function_name
+        self.memory_limit_in_mb = function.memory_limit_in_mb
+        self.function_version = function.function_version
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
         self.client_context = ClientContext.of(client_context)

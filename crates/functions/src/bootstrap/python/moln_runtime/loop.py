@@ -8,7 +8,7 @@ import time
 
 from . import errors, loading
 from .api import RuntimeApi
-from .context import LambdaContext
+from .context import Function, LambdaContext
 from .logs import UNHANDLED, Log
 from .marshal import to_json
 
@@ -25,10 +25,11 @@ def main():
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     log = Log()
     handler = _load(api, log)
+    function = Function()
     headers, body = api.next()
     while True:
         log.request_id = headers.get("lambda-runtime-aws-request-id", "")
-        headers, body = _invoke(api, log, handler, headers, body)
+        headers, body = _invoke(api, log, function, handler, headers, body)
 
 
 def _receive(descriptor):
@@ -89,7 +90,7 @@ def _load(api, log):
     sys.exit(1)
 
 
-def _invoke(api, log, handler, headers, body):
+def _invoke(api, log, function, handler, headers, body):
     """Runs the handler, answers, and gives the next invocation."""
     trace = headers.get("lambda-runtime-trace-id")
     if trace:
@@ -98,6 +99,7 @@ def _invoke(api, log, handler, headers, body):
         os.environ.pop("_X_AMZN_TRACE_ID", None)
     try:
         context = LambdaContext(
+            function,
             headers,
             _header(headers, "lambda-runtime-client-context", "Client Context"),
             _header(headers, "lambda-runtime-cognito-identity", "Cognito Identity"),
@@ -128,7 +130,8 @@ def _unmarshal(headers, body):
     if headers.get("content-type", "application/json") != "application/json":
         return body
     try:
-        return json.loads(body)
+        # The Runtime API's events are UTF-8; guessing that of bytes takes longer than reading a short event.
+        return json.loads(body.decode("utf-8", "surrogatepass"))
     except Exception as error:
         raise errors.Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
 

@@ -25,6 +25,8 @@ class _Encoder(json.JSONEncoder):
 
 def to_json(value):
     """Text of a value; raises what `json` raises."""
+    if value is None:
+        return "null"
     encoder = _Encoder(ensure_ascii=_ASCII)
     text = encoder.encode(value)
     if encoder.decimals:
