@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.events import Events
+from harness.waiting import eventually
 
 # Calls itself with another SDK's means: the trace header of the running call goes along.
 SELF = """
@@ -75,3 +76,20 @@ def test_a_function_that_waits_for_itself_is_told(events):
     assert told["n"] == 16
     assert told["error"]["Type"] == "User"
     assert "recursive loop" in (told["error"].get("Message") or told["error"]["message"])
+
+
+def test_a_function_that_reads_its_own_log_is_stopped(events, fresh):
+    logs, results = fresh.client("logs"), events.queue()
+    function = events.function(results)
+    events.functions.add_permission(
+        FunctionName=function, StatementId="logs", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com"
+    )
+    group = f"/aws/lambda/{function}"
+    logs.create_log_group(logGroupName=group)
+    arn = events.functions.get_function(FunctionName=function)["Configuration"]["FunctionArn"]
+    # Its START lines: one for each call, and each is another call.
+    logs.put_subscription_filter(logGroupName=group, filterName="f", filterPattern="START", destinationArn=arn)
+    events.send(function, {})
+    events.results(results, 16)
+    eventually(lambda: "stopped a loop" in fresh.log_text())
+    assert events.left(results) == 0

@@ -23,6 +23,8 @@ pub struct Revision {
     pub role: String,
     /// What runs the code.
     pub runtime: Runtime,
+    /// The ARN of the runtime's version, for the log.
+    pub runtime_version: String,
     /// `index.handler`
     pub handler: String,
     /// The code.

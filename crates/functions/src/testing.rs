@@ -29,6 +29,7 @@ pub(crate) fn revision() -> Revision {
         version: "$LATEST".into(),
         role: "arn:aws:iam::000000000000:role/r".into(),
         runtime: "python3.12".parse().unwrap(),
+        runtime_version: "arn:aws:lambda:eu-north-1::runtime:0f".into(),
         handler: "index.handler".into(),
         code: Code::Zip { sha256: "0".repeat(64) },
         layers: Vec::new(),

@@ -42,7 +42,8 @@ pub(crate) struct Tracing {
 #[derive(Clone, Debug)]
 pub(crate) enum Platform<'a> {
     /// Initialisation begins.
-    InitStart { phase: Phase, runtime: Option<&'a str>, function: &'a str, version: &'a str },
+    /// Of a runtime that the platform knows, version and ARN.
+    InitStart { phase: Phase, runtime: Option<(&'a str, &'a str)>, function: &'a str, version: &'a str },
     /// The runtime has initialised, or failed to.
     InitRuntimeDone { phase: Phase, status: &'a Status },
     /// Initialisation as a whole.
@@ -154,7 +155,10 @@ impl Platform<'_> {
     /// The line of plain text; not everything has one.
     pub(crate) fn text(&self) -> Option<String> {
         Some(match self {
-            Self::InitStart { runtime, .. } => format!("INIT_START Runtime Version: {}", (*runtime)?),
+            Self::InitStart { runtime, .. } => {
+                let (version, arn) = (*runtime)?;
+                format!("INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}")
+            }
             Self::InitReport { phase, status, duration } => {
                 let mut text = format!(
                     "INIT_REPORT Init Duration: {:.2} ms\tPhase: {}",
@@ -220,8 +224,9 @@ impl Platform<'_> {
             Self::InitStart { phase, runtime, function, version } => {
                 record.insert("initializationType".into(), initialization(provisioned).into());
                 record.insert("phase".into(), phase.as_str().into());
-                if let Some(runtime) = runtime {
-                    record.insert("runtimeVersion".into(), (*runtime).into());
+                if let Some((version, arn)) = runtime {
+                    record.insert("runtimeVersion".into(), (*version).into());
+                    record.insert("runtimeVersionArn".into(), (*arn).into());
                 }
                 record.insert("functionName".into(), (*function).into());
                 record.insert("functionVersion".into(), (*version).into());

@@ -178,7 +178,7 @@ pub(super) fn announce(log: &Log, phase: Phase, revision: &Revision, prepared: &
     });
     log.platform(&Platform::InitStart {
         phase,
-        runtime: version.as_deref(),
+        runtime: version.as_deref().map(|version| (version, &*revision.runtime_version)),
         function: &revision.function,
         version: &revision.version,
     });

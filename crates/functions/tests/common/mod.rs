@@ -253,6 +253,7 @@ impl Bed {
             version: "$LATEST".into(),
             role: "arn:aws:iam::000000000000:role/r".into(),
             runtime: runtime.parse().unwrap(),
+            runtime_version: "arn:aws:lambda:eu-north-1::runtime:0f".into(),
             handler: "index.handler".into(),
             code: Code::Directory(path),
             layers: Vec::new(),

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use moln_functions::{Code, LogFormat, LogLevel, Logging, Revision, Runtime};
+use sha2::{Digest, Sha256};
 
 use crate::{
     state::{Address, Version},
-    tables::{CodeOrigin, CodeRow, VersionRow},
+    tables::{CodeOrigin, CodeRow, UpdateRuntimeOn, VersionRow, hex},
 };
 
 impl Version {
@@ -44,6 +45,7 @@ fn revision(address: &Address, row: &VersionRow, provisioned: bool) -> Option<Re
         version: row.name(),
         role: row.role.clone(),
         runtime,
+        runtime_version: runtime_version_arn(address, row),
         handler: row.handler.clone(),
         code: code(&row.code),
         layers: row.layers.iter().map(|layer| code(&layer.code)).collect(),
@@ -55,6 +57,19 @@ fn revision(address: &Address, row: &VersionRow, provisioned: bool) -> Option<Re
         tracing: row.tracing,
         provisioned,
     })
+}
+
+/// The version of a runtime: it is as old as its name, since what runs is what is installed.
+pub(crate) fn runtime_version_arn(address: &Address, row: &VersionRow) -> String {
+    if let Some(pinned) =
+        row.runtime_version.as_ref().filter(|_| row.update_runtime_on == UpdateRuntimeOn::Manual)
+    {
+        return pinned.clone();
+    }
+    let digest = Sha256::digest(row.runtime.as_bytes());
+    let id = hex(&digest);
+    let partition = address.arn().split(':').nth(1).unwrap_or("aws").to_owned();
+    format!("arn:{partition}:lambda:{}::runtime:{id}", address.region)
 }
 
 fn code(row: &CodeRow) -> Code {

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use moln_kernel::{ApiError, Context, RecursiveLoop};
 use moln_store::Batch;
 
-use super::describe::runtime_version_arn;
 use crate::{
     Lambda, errors, limits, model as m,
     names::LATEST,
+    revision::runtime_version_arn,
     state::Version,
     tables::{FunctionRow, UpdateRuntimeOn, VersionRow},
 };

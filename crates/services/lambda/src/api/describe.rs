@@ -2,12 +2,11 @@
 
 use moln_kernel::Timestamp;
 use moln_wire::{schema::TimestampFormat, time};
-use sha2::{Digest, Sha256};
 
 use crate::{
     model as m,
     state::Address,
-    tables::{LastUpdate, LoggingRow, State, UpdateRuntimeOn, VersionRow, hex},
+    tables::{LastUpdate, LoggingRow, State, VersionRow},
 };
 
 /// How much of a version is told.
@@ -34,19 +33,6 @@ pub(super) fn base64_of(hex: &str) -> String {
         .filter_map(|at| u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok())
         .collect();
     STANDARD.encode(bytes)
-}
-
-/// The version of a runtime: it is as old as its name, since what runs is what is installed.
-pub(super) fn runtime_version_arn(address: &Address, row: &VersionRow) -> String {
-    if let Some(pinned) =
-        row.runtime_version.as_ref().filter(|_| row.update_runtime_on == UpdateRuntimeOn::Manual)
-    {
-        return pinned.clone();
-    }
-    let digest = Sha256::digest(row.runtime.as_bytes());
-    let id = hex(&digest);
-    let partition = address.arn().split(':').nth(1).unwrap_or("aws").to_owned();
-    format!("arn:{partition}:lambda:{}::runtime:{id}", address.region)
 }
 
 pub(super) fn logging(row: &LoggingRow) -> m::LoggingConfig {
@@ -129,7 +115,7 @@ pub(super) fn version(
     }
     if full {
         told.runtime_version_config = Some(m::RuntimeVersionConfig {
-            runtime_version_arn: Some(runtime_version_arn(address, row)),
+            runtime_version_arn: Some(crate::revision::runtime_version_arn(address, row)),
             error: None,
         });
         state(&mut told, row);
