@@ -34,24 +34,60 @@ pub struct Front {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoAnswer;
 
-/// Reads what a function returned. An object with `statusCode` says all itself; anything else is the body of a 200.
-pub fn read(payload: &[u8]) -> Result<(Front, Bytes), NoAnswer> {
+/// The content type of what has no status of its own.
+const JSON: &str = "application/json";
+
+/// Reads what a function returned. An object with `statusCode` says all itself, its content type apart when it names none:
+/// that is `untyped` then. Anything else is the body of a 200.
+pub fn read(payload: &[u8], untyped: &'static str) -> Result<(Front, Bytes), NoAnswer> {
     if payload.is_empty() {
-        return Ok((front(&Map::new())?, Bytes::new()));
+        return Ok((front(&Map::new(), JSON)?, Bytes::new()));
     }
     let value: Value = serde_json::from_slice(payload).map_err(|_| NoAnswer)?;
     match value {
         Value::Object(members) if members.contains_key("statusCode") => {
             let body = body(&members)?;
-            Ok((front(&members)?, body))
+            Ok((front(&members, untyped)?, body))
         }
-        Value::String(text) => Ok((front(&Map::new())?, text.into())),
-        other => Ok((front(&Map::new())?, other.to_string().into())),
+        Value::String(text) => Ok((front(&Map::new(), JSON)?, text.into())),
+        other => Ok((front(&Map::new(), JSON)?, other.to_string().into())),
     }
 }
 
-/// Reads `statusCode`, `headers`, `cookies`: of an answer, or of the prelude of a streamed one.
-pub fn front(members: &Map<String, Value>) -> Result<Front, NoAnswer> {
+/// Reads what a function returned in payload format 1.0: an object with `statusCode`, headers with one value or with
+/// several, a body.
+pub fn read_legacy(payload: &[u8], untyped: &'static str) -> Result<(Front, Bytes), NoAnswer> {
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(payload) else { return Err(NoAnswer) };
+    if !members.contains_key("statusCode") {
+        return Err(NoAnswer);
+    }
+    members.remove("cookies");
+    let several = members.remove("multiValueHeaders").unwrap_or_default();
+    let body = body(&members)?;
+    let names = |all: &Value| {
+        all.as_object().is_some_and(|all| all.keys().any(|name| name.eq_ignore_ascii_case("content-type")))
+    };
+    let mut front = front(&members, untyped)?;
+    if names(&several) && !members.get("headers").is_some_and(names) {
+        front.headers.remove(header::CONTENT_TYPE);
+    }
+    match several {
+        Value::Null => {}
+        Value::Object(all) => {
+            for (name, values) in all {
+                for value in values.as_array().ok_or(NoAnswer)? {
+                    add(&mut front.headers, &name, value, true)?;
+                }
+            }
+        }
+        _ => return Err(NoAnswer),
+    }
+    Ok((front, body))
+}
+
+/// Reads `statusCode`, `headers`, `cookies`: of an answer, or of the prelude of a streamed one. `untyped`: the content type
+/// when none is named.
+pub fn front(members: &Map<String, Value>, untyped: &'static str) -> Result<Front, NoAnswer> {
     let status = match members.get("statusCode") {
         None | Some(Value::Null) => 200,
         Some(Value::Number(number)) => number.as_u64().and_then(|n| u16::try_from(n).ok()).ok_or(NoAnswer)?,
@@ -65,7 +101,7 @@ pub fn front(members: &Map<String, Value>) -> Result<Front, NoAnswer> {
         None | Some(Value::Null) => {}
         Some(Value::Object(all)) => {
             for (name, value) in all {
-                add(&mut headers, name, value)?;
+                add(&mut headers, name, value, false)?;
             }
         }
         Some(_) => return Err(NoAnswer),
@@ -81,12 +117,13 @@ pub fn front(members: &Map<String, Value>) -> Result<Front, NoAnswer> {
         Some(_) => return Err(NoAnswer),
     }
     if !headers.contains_key(header::CONTENT_TYPE) {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(untyped));
     }
     Ok(Front { status, headers })
 }
 
-fn add(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), NoAnswer> {
+/// `more`: beside values of the same name, unless it is there already.
+fn add(headers: &mut HeaderMap, name: &str, value: &Value, more: bool) -> Result<(), NoAnswer> {
     let text = match value {
         Value::Null => return Ok(()),
         Value::String(text) => text.clone(),
@@ -96,7 +133,12 @@ fn add(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), NoAnswe
     let name = name.to_ascii_lowercase();
     let name = if REMAPPED.contains(&name.as_str()) { format!("x-amzn-remapped-{name}") } else { name };
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| NoAnswer)?;
-    headers.insert(name, HeaderValue::from_bytes(text.as_bytes()).map_err(|_| NoAnswer)?);
+    let value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| NoAnswer)?;
+    if !more {
+        headers.insert(name, value);
+    } else if !headers.get_all(&name).iter().any(|known| *known == value) {
+        headers.append(name, value);
+    }
     Ok(())
 }
 
@@ -119,7 +161,7 @@ mod tests {
     use super::*;
 
     fn read_json(value: &Value) -> (u16, String, String) {
-        let (front, body) = read(value.to_string().as_bytes()).unwrap();
+        let (front, body) = read(value.to_string().as_bytes(), JSON).unwrap();
         let kind = front.headers["content-type"].to_str().unwrap().to_owned();
         (front.status.as_u16(), kind, String::from_utf8(body.to_vec()).unwrap())
     }
@@ -137,7 +179,7 @@ mod tests {
         ] {
             assert_eq!(read_json(&value), (200, json_kind.clone(), body.to_owned()));
         }
-        assert_eq!(read(b"").unwrap().1.len(), 0);
+        assert_eq!(read(b"", JSON).unwrap().1.len(), 0);
     }
 
     #[test]
@@ -146,7 +188,7 @@ mod tests {
             "statusCode": "201", "headers": {"Content-Type": "text/plain", "X-N": 1, "Date": "d", "x-null": null},
             "cookies": ["a=1", "b=2"], "body": "aGk=", "isBase64Encoded": true,
         });
-        let (front, body) = read(answer.to_string().as_bytes()).unwrap();
+        let (front, body) = read(answer.to_string().as_bytes(), JSON).unwrap();
         assert_eq!((front.status.as_u16(), &body[..]), (201, &b"hi"[..]));
         assert_eq!(front.headers["x-n"], "1");
         assert_eq!(front.headers["x-amzn-remapped-date"], "d");
@@ -154,6 +196,26 @@ mod tests {
         assert!(!front.headers.contains_key("x-null"));
         assert_eq!(read_json(&json!({"statusCode": 200, "body": {"a": 1}})).2, r#"{"a":1}"#);
         assert_eq!(read_json(&json!({"statusCode": 204})), (204, "application/json".into(), String::new()));
+    }
+
+    #[test]
+    fn the_older_format_needs_a_status_and_takes_several_values() {
+        let answer = json!({
+            "statusCode": 200, "headers": {"a": "1", "b": "x"}, "cookies": ["c=1"], "body": "hi",
+            "multiValueHeaders": {"a": ["1", "2"], "Content-Type": ["text/html"]},
+        });
+        let (front, body) = read_legacy(answer.to_string().as_bytes(), "text/plain").unwrap();
+        let all: Vec<_> = front.headers.get_all("a").iter().collect();
+        assert_eq!((all, &body[..]), (vec!["1", "2"], &b"hi"[..]));
+        assert_eq!(
+            (&front.headers["content-type"], front.headers.get("set-cookie")),
+            (&HeaderValue::from_static("text/html"), None)
+        );
+        for bad in
+            ["{\"a\": 1}", "\"text\"", "", "{\"statusCode\": 200, \"multiValueHeaders\": {\"a\": \"b\"}}"]
+        {
+            assert_eq!(read_legacy(bad.as_bytes(), "text/plain").unwrap_err(), NoAnswer, "{bad}");
+        }
     }
 
     #[test]
@@ -169,8 +231,8 @@ mod tests {
             json!({"statusCode": 200, "cookies": [1]}),
             json!({"statusCode": 200, "body": "%", "isBase64Encoded": true}),
         ] {
-            assert_eq!(read(value.to_string().as_bytes()).unwrap_err(), NoAnswer, "{value}");
+            assert_eq!(read(value.to_string().as_bytes(), JSON).unwrap_err(), NoAnswer, "{value}");
         }
-        assert_eq!(read(b"{").unwrap_err(), NoAnswer);
+        assert_eq!(read(b"{", JSON).unwrap_err(), NoAnswer);
     }
 }

@@ -9,6 +9,8 @@ use std::{
 };
 
 use http::request;
+use moln_apigateway::{Apis, ExecuteApi};
+use moln_cloudformation::Stacks;
 use moln_fabric::{Advance, DueSource, Outbox, Timers, Workers, advance::stored_offset, outbox::QueueTarget};
 use moln_functions::Functions;
 use moln_gateway::{
@@ -168,8 +170,41 @@ pub(crate) fn compose(
     lambda.start(&workers);
     logs.functions(lambda.clone());
     buckets.functions(lambda.clone());
-    let sites: Vec<Arc<dyn Site>> =
-        vec![Arc::new(Urls(Arc::clone(&lambda))), Arc::new(moln_s3::Website(Arc::clone(&buckets)))];
+    let apis = Apis::open(moln_apigateway::Ports {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        functions: lambda.clone(),
+        logs: logs.clone(),
+        queues: Some(queues.clone()),
+        buses: None,
+    })
+    .map_err(bad)?;
+    let handlers = [
+        moln_sqs::resources::handlers(&queues),
+        moln_lambda::resources::handlers(&lambda),
+        moln_logs::resources::handlers(&logs),
+        moln_iam::resources::handlers(&iam),
+        moln_s3::resources::handlers(&buckets),
+    ];
+    let stacks = Stacks::open(moln_cloudformation::Ports {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        handlers: handlers.into_iter().flatten().collect(),
+        objects: Some(buckets.clone()),
+        functions: Some(lambda.clone()),
+        topics: None,
+        endpoint: Endpoint { scheme: platform.0, authority: platform.1.to_string().into() },
+    })
+    .map_err(bad)?;
+    stacks.start(&workers);
+    let sites: Vec<Arc<dyn Site>> = vec![
+        Arc::new(moln_cloudformation::Responses(Arc::clone(&stacks))),
+        Arc::new(Urls(Arc::clone(&lambda))),
+        Arc::new(ExecuteApi(Arc::clone(&apis))),
+        Arc::new(moln_s3::Website(Arc::clone(&buckets))),
+    ];
+    let apigateway = Registration::new(Arc::new(moln_apigateway::model::Api(apis)));
+    let cloudformation = Registration::new(Arc::new(moln_cloudformation::model::Api(stacks)));
     let lambda = Registration::new(Arc::new(moln_lambda::model::Api(lambda)))
         .body_limit(moln_lambda::limits::REQUEST_BYTES)
         .claims(moln_lambda::location::is_link)
@@ -205,7 +240,7 @@ pub(crate) fn compose(
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
     let gateway = Gateway::new(
-        Router::new(vec![sqs, lambda, logs_api, iam, sts, s3]).sites(sites),
+        Router::new(vec![sqs, lambda, apigateway, cloudformation, logs_api, iam, sts, s3]).sites(sites),
         doorkeeper,
         movable,
         settings,

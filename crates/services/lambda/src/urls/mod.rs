@@ -20,6 +20,9 @@ use serde_json::{Map, json};
 
 use crate::{Lambda, core::Resolved, limits, names::LATEST, tables::UrlRow};
 
+/// The content type of answers that name none.
+const JSON: &str = "application/json";
+
 /// The site of all function URLs.
 pub struct Urls(pub Arc<Lambda>);
 
@@ -169,7 +172,7 @@ impl Urls {
         if finished.error.is_some() {
             return Ok(bad_gateway(BadGateway));
         }
-        Ok(match reply::read(&finished.payload) {
+        Ok(match reply::read(&finished.payload, JSON) {
             Ok((front, body)) => with(front, body.into()),
             Err(bad) => bad_gateway(bad),
         })

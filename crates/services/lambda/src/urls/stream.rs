@@ -14,7 +14,7 @@ use moln_kernel::{ApiError, clock::BoxFuture};
 use moln_wire::{ByteStream, Pieces};
 use serde_json::Value;
 
-use super::with;
+use super::{JSON, with};
 use crate::{limits, state::Slot};
 
 /// What a runtime says of an answer that begins with status and headers.
@@ -42,7 +42,7 @@ pub(super) async fn respond(streamed: Streamed, slot: Slot) -> Result<Response<B
             return Err(BadGateway);
         }
         let payload = if all.is_empty() { finished.payload } else { all.freeze() };
-        let (front, body) = reply::read(&payload)?;
+        let (front, body) = reply::read(&payload, JSON)?;
         return Ok(with(front, body.into()));
     }
     let (front, first) = if kind.split(';').next().is_some_and(|kind| kind.trim() == WITH_PRELUDE) {
@@ -81,7 +81,7 @@ async fn prelude(body: &mut StreamBody) -> Result<(Front, Bytes), BadGateway> {
             let first = read.split_off(from + at + BOUNDARY.len()).freeze();
             read.truncate(from + at);
             let Ok(Value::Object(members)) = serde_json::from_slice(&read) else { return Err(BadGateway) };
-            let mut front = reply::front(&members)?;
+            let mut front = reply::front(&members, JSON)?;
             if !members.get("headers").is_some_and(names_type) {
                 front
                     .headers

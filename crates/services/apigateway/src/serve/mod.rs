@@ -1,0 +1,20 @@
+//! How requests to APIs are answered: host and path → stage → route → who may → integration → answer.
+
+mod authorize;
+mod cors;
+mod exchange;
+mod host;
+mod integrate;
+pub(crate) mod log;
+pub(crate) mod mapping;
+mod plan;
+mod refusal;
+mod route;
+mod site;
+mod template;
+mod throttle;
+
+pub(crate) use integrate::service;
+pub(crate) use plan::{Plan, Planned};
+pub(crate) use route::RouteKey;
+pub use site::ExecuteApi;
