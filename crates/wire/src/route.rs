@@ -17,13 +17,10 @@ pub fn match_route(
     query: Option<&str>,
 ) -> Option<(usize, Labels)> {
     let candidates = model.operations.iter().enumerate().filter(|(_, operation)| operation.method == method);
-    candidates
-        .filter_map(|(index, operation)| {
-            let labels = pattern_labels(operation, path, query)?;
-            Some((specificity(operation), index, labels))
-        })
-        .max_by(|(a, ..), (b, ..)| a.cmp(b))
-        .map(|(_, index, labels)| (index, labels))
+    let fitting =
+        candidates.filter(|(_, operation)| walk(operation, path, query, &mut |_, _| Some(())).is_some());
+    let (index, operation) = fitting.max_by_key(|(_, operation)| specificity(operation))?;
+    Some((index, pattern_labels(operation, path, query)?))
 }
 
 /// S3's operations: a path is nothing, a bucket, or a bucket and a key that may hold anything (`..`, `//`), verbatim. Of
@@ -108,47 +105,66 @@ pub(crate) fn labels(
 }
 
 fn pattern_labels(operation: &'static Operation, path: &str, query: Option<&str>) -> Option<Labels> {
-    let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
-    let sent = |wanted: &str| query.is_some_and(|query| query.split('&').any(|pair| same_pair(pair, wanted)));
-    if !fixed.split('&').filter(|pair| !pair.is_empty()).all(sent) {
-        return None;
-    }
     let mut labels = Labels::new();
-    let mut segments = path.trim_start_matches('/').split('/').peekable();
+    walk(operation, path, query, &mut |name, text| {
+        labels.push((name, decoded(text)?));
+        Some(())
+    })?;
+    Some(labels)
+}
+
+/// Goes along an operation's pattern and the path; tells each label and its text. `None`: they do not match, or `found`
+/// did not like a label.
+fn walk<'p>(
+    operation: &'static Operation,
+    path: &'p str,
+    query: Option<&str>,
+    found: &mut dyn FnMut(&'static str, &'p str) -> Option<()>,
+) -> Option<()> {
+    let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+    // What is left of the path; `None` at its end.
+    let mut left = Some(path.trim_start_matches('/'));
     let mut parts = pattern.trim_start_matches('/').split('/').peekable();
     while let Some(part) = parts.next() {
         match label(part) {
             Some((name, true)) => {
                 // A greedy label takes all that the parts after it leave.
+                let text = left?;
                 let after = parts.clone().count();
-                let rest: Vec<&str> = segments.by_ref().collect();
-                let length = rest.len().checked_sub(after)?;
-                let (taken, left) = rest.split_at_checked(length)?;
-                labels.push((name, decoded(&taken.join("/"))?));
-                return fixed_tail(parts, left).then_some(labels).filter(|_| length > 0);
+                let length = text.split('/').count().checked_sub(after).filter(|length| *length > 0)?;
+                let end = text.match_indices('/').nth(length - 1).map_or(text.len(), |(at, _)| at);
+                let (taken, rest) = text.split_at(end);
+                found(name, taken)?;
+                let same = after == 0 || parts.eq(rest.split('/').skip(1));
+                return (same && has_fixed(fixed, query)).then_some(());
             }
-            Some((name, false)) => {
-                let text = segments.next().filter(|text| !text.is_empty())?;
-                labels.push((name, decoded(text)?));
-            }
+            Some((name, false)) => found(name, segment(&mut left).filter(|text| !text.is_empty())?)?,
             None if part.is_empty() && parts.peek().is_none() => {
                 // A pattern's trailing slash may be missing.
-                if segments.peek() == Some(&"") {
-                    segments.next();
-                }
+                left = left.map(|text| text.strip_prefix('/').unwrap_or(text));
             }
             None => {
-                segments.next().filter(|text| *text == part)?;
+                segment(&mut left).filter(|text| *text == part)?;
             }
         }
     }
     // A trailing slash of the path changes nothing.
-    let mut rest = segments.filter(|text| !text.is_empty());
-    rest.next().is_none().then_some(labels)
+    let over = left.is_none_or(|text| text.bytes().all(|byte| byte == b'/'));
+    (over && has_fixed(fixed, query)).then_some(())
 }
 
-fn fixed_tail<'p>(parts: impl Iterator<Item = &'p str>, left: &[&str]) -> bool {
-    parts.eq(left.iter().copied())
+/// The next segment of a path.
+fn segment<'p>(left: &mut Option<&'p str>) -> Option<&'p str> {
+    let text = left.take()?;
+    let Some((segment, rest)) = text.split_once('/') else { return Some(text) };
+    *left = Some(rest);
+    Some(segment)
+}
+
+/// Whether the query has all that the pattern says of it.
+fn has_fixed(fixed: &str, query: Option<&str>) -> bool {
+    let sent = |wanted: &str| query.is_some_and(|query| query.split('&').any(|pair| same_pair(pair, wanted)));
+    fixed.split('&').filter(|pair| !pair.is_empty()).all(sent)
 }
 
 /// Name of a label part, and whether it is greedy.
