@@ -290,7 +290,7 @@ async fn hostile_clients_are_refused_and_others_go_on() {
     gone.send(NEXT).await;
     server.api.until(|state| state.is_waiting().then_some(())).await;
     drop(gone);
-    while server.api.with(|state| state.is_waiting()) {
+    while server.api.with(super::State::is_waiting) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let mut runtime = server.client().await;
