@@ -86,3 +86,44 @@ def test_a_restart_keeps_everything(fresh, s3, new_bucket):
     done = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
     s3.complete_multipart_upload(Bucket=bucket, Key="up", UploadId=upload, MultipartUpload=done)
     assert s3.get_object(Bucket=bucket, Key="up")["Body"].read() == large
+
+
+def test_versions_change_their_class(fresh, s3, new_bucket, refused):
+    bucket = new_bucket(s3, versioned=True)
+    rules = {
+        "Rules": [
+            {
+                "ID": "large",
+                "Status": "Enabled",
+                "Filter": {"Prefix": ""},
+                "Transitions": [{"Days": 1, "StorageClass": "GLACIER_IR"}, {"Days": 3, "StorageClass": "GLACIER"}],
+                "NoncurrentVersionTransitions": [
+                    {"NoncurrentDays": 1, "NewerNoncurrentVersions": 1, "StorageClass": "DEEP_ARCHIVE"}
+                ],
+            },
+            {
+                "ID": "small",
+                "Status": "Enabled",
+                "Filter": {"And": {"Prefix": "in/", "ObjectSizeGreaterThan": 1, "ObjectSizeLessThan": 100}},
+                "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}],
+            },
+        ]
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=rules)
+    large = b"x" * (128 << 10)
+    ids = [s3.put_object(Bucket=bucket, Key="k", Body=large)["VersionId"] for _ in range(3)]
+    for key, body in {"in/two": b"xx", "in/one": b"x", "small": b"xx"}.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def classes() -> list[str]:
+        told = {one["VersionId"]: one["StorageClass"] for one in s3.list_object_versions(Bucket=bucket)["Versions"]}
+        return [told[version] for version in ids]
+
+    fresh.advance("2d")
+    eventually(lambda: classes() == ["DEEP_ARCHIVE", "STANDARD", "GLACIER_IR"])
+    eventually(lambda: s3.head_object(Bucket=bucket, Key="in/two").get("StorageClass") == "GLACIER")
+    assert refused(s3.get_object, Bucket=bucket, Key="in/two") == (403, "InvalidObjectState")
+    fresh.advance("2d")
+    eventually(lambda: classes() == ["DEEP_ARCHIVE", "STANDARD", "GLACIER"])
+    for key in ("in/one", "small"):
+        assert "StorageClass" not in s3.head_object(Bucket=bucket, Key=key)

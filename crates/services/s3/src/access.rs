@@ -58,16 +58,13 @@ impl Buckets {
         }
         let block = bucket.public_access_block()?;
         if let Some(policy) = &policy {
-            request_keys(ctx, &mut asking.keys);
+            asking.keys.tell(ctx);
             let resource = asking.key.map_or_else(
                 || format!("arn:aws:s3:::{}", bucket.name),
                 |key| format!("arn:aws:s3:::{}/{key}", bucket.name),
             );
-            let arns: Vec<&str> = arns(ctx);
-            let who = match &ctx.principal {
-                Principal::Anonymous => Who::Anonymous,
-                _ => Who::Account { account: ctx.account.as_str(), arns: &arns },
-            };
+            let arns = moln_policy::arns(ctx);
+            let who = Who::calls(ctx, &arns);
             let request =
                 Request { who, action: asking.action, resource: Some(&resource), keys: &asking.keys };
             match policy.document().judge(&request) {
@@ -97,37 +94,6 @@ impl Buckets {
     /// The bucket's own list.
     pub(crate) fn list_of(bucket: &Bucket) -> Result<AccessControlPolicy, ApiError> {
         Ok(bucket.setting(Kind::Acl)?.unwrap_or_else(|| acl::private(&bucket.row.account)))
-    }
-}
-
-/// All the names the caller goes by.
-fn arns(ctx: &Context) -> Vec<&str> {
-    let own = match &ctx.principal {
-        Principal::Arn(arn) => Some(&**arn),
-        Principal::Anonymous | Principal::Account(_) => None,
-    };
-    let role = ctx.caller.as_ref().and_then(|caller| caller.session.as_ref()?.role_arn.as_deref());
-    own.into_iter().chain(role).collect()
-}
-
-/// Condition keys that every request has.
-fn request_keys(ctx: &Context, keys: &mut Keys) {
-    if let Some(source) = ctx.source {
-        keys.set("aws:SourceIp", source.to_string());
-    }
-    keys.set("aws:SecureTransport", (ctx.endpoint.scheme == "https").to_string());
-    let now = moln_wire::time::format(ctx.now, moln_wire::schema::TimestampFormat::DateTime);
-    keys.set("aws:CurrentTime", now);
-    keys.set("aws:EpochTime", ctx.now.seconds().to_string());
-    keys.set("aws:RequestedRegion", ctx.region.as_str());
-    if ctx.principal != Principal::Anonymous {
-        keys.set("aws:PrincipalAccount", ctx.account.as_str());
-    }
-    if let Principal::Arn(arn) = &ctx.principal {
-        keys.set("aws:PrincipalArn", &**arn);
-    }
-    if let Some(caller) = &ctx.caller {
-        keys.set("aws:userid", &*caller.user_id);
     }
 }
 

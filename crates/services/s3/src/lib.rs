@@ -12,6 +12,7 @@ mod content;
 mod errors;
 mod front;
 pub mod limits;
+mod logging;
 mod names;
 mod notification;
 mod objects;
@@ -67,6 +68,8 @@ pub struct Buckets {
     pub(crate) functions: OnceLock<Arc<dyn InvokeFunction>>,
     /// There is something to be swept.
     pub(crate) waste: tokio::sync::Notify,
+    /// There are log records to be delivered.
+    pub(crate) records: tokio::sync::Notify,
 }
 
 impl Buckets {
@@ -83,6 +86,7 @@ impl Buckets {
             ports,
             functions: OnceLock::new(),
             waste: tokio::sync::Notify::new(),
+            records: tokio::sync::Notify::new(),
         }))
     }
 

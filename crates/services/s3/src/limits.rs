@@ -52,3 +52,7 @@ pub const METADATA: usize = 2048;
 pub const OBJECT_TAGS: usize = 10;
 /// Keys of a page of a list, and of one `DeleteObjects`.
 pub const PAGE: usize = 1000;
+/// How long records of server access logs wait for others to share an object with.
+pub const LOG_DELIVERY: std::time::Duration = std::time::Duration::from_mins(5);
+/// Bytes of the prefix of log objects' keys, which leave room for date, place and a name of their own.
+pub const LOG_PREFIX: usize = 512;

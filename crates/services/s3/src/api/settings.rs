@@ -120,6 +120,18 @@ impl Buckets {
                 &logging.target_bucket,
             )
         };
+        if logging.target_prefix.len() > limits::LOG_PREFIX {
+            let words = "The prefix of the log objects' keys is too long";
+            return Err(errors::invalid_argument(words, "TargetPrefix", logging.target_prefix.as_str()));
+        }
+        if let Some(format) = &logging.target_object_key_format {
+            let date =
+                format.partitioned_prefix.as_ref().and_then(|one| one.partition_date_source.as_deref());
+            let one = format.simple_prefix.is_some() != format.partitioned_prefix.is_some();
+            if !one || date.is_some_and(|date| !matches!(date, "EventTime" | "DeliveryTime")) {
+                return Err(errors::malformed_xml());
+            }
+        }
         let target = self
             .find(&logging.target_bucket)?
             .ok_or_else(|| refused("The target bucket for logging does not exist"))?;

@@ -36,6 +36,8 @@ pub(super) struct LifeCycles {
     left: Option<VecDeque<String>>,
     /// Where the first of them goes on.
     place: Option<Place>,
+    /// The bucket's smallest size for transitions.
+    smallest: String,
 }
 
 /// A version that was looked at last: the next one of the same key is noncurrent since then.
@@ -52,7 +54,7 @@ struct Place {
 
 impl LifeCycles {
     pub(super) fn new(buckets: Arc<Buckets>) -> Self {
-        Self { buckets, done: None, left: None, place: None }
+        Self { buckets, done: None, left: None, place: None, smallest: String::new() }
     }
 
     /// The names of all buckets with rules.
@@ -79,6 +81,9 @@ impl LifeCycles {
             return Ok(false);
         };
         let rules = set.rules.unwrap_or_default();
+        self.smallest = set
+            .transition_default_minimum_object_size
+            .unwrap_or_else(|| lifecycle::DEFAULT_MINIMUM_SIZE.to_owned());
         let ctx = context(&bucket, now);
         if self.place.is_none() {
             self.abort_uploads(&bucket, &rules, now).await?;
@@ -123,11 +128,15 @@ impl LifeCycles {
             None if version.latest && row.marker => lone_marker = Some(find::id_of(&row)),
             None => self.current(ctx, bucket, rules, seen, &row).await?,
             Some(before) => {
-                let gone = outlived(rules, seen, before.since, noncurrent, now);
+                let (id, newer) = (find::id_of(&row), noncurrent);
                 noncurrent += 1;
-                if gone {
-                    let id = find::id_of(&row);
+                if lifecycle::outlived(rules, seen, before.since, newer, now) {
                     self.remove(ctx, bucket, &key, Some(&id), DeleteConditions::default()).await?;
+                } else if !row.marker {
+                    let place = (before.since, newer);
+                    let class = row.storage_class.as_str();
+                    let to = lifecycle::noncurrent_class_due(rules, seen, place, now, class, &self.smallest);
+                    self.move_to(ctx, bucket, &key, &row, to).await?;
                 }
             }
         }
@@ -153,21 +162,31 @@ impl LifeCycles {
             };
             return self.remove(ctx, bucket, seen.key, None, unchanged).await;
         }
-        if let Some(class) = lifecycle::class_due(rules, seen, ctx.now)
-            && class != row.storage_class
-        {
-            let change = |_: &Bucket, now: &mut ObjectRow, _: &mut Batch| {
-                if now.stamp == row.stamp {
-                    class.clone_into(&mut now.storage_class);
-                }
-                Ok(())
-            };
-            let event = Amendment::own("PUT", Event::Transition);
-            ignore_gone(
-                self.buckets.amend(ctx, &bucket.name, seen.key, None, event, change).await.map(drop),
-            )?;
-        }
-        Ok(())
+        let class = row.storage_class.as_str();
+        let to = lifecycle::class_due(rules, seen, ctx.now, class, &self.smallest);
+        self.move_to(ctx, bucket, seen.key, row, to).await
+    }
+
+    /// A version changes its class.
+    async fn move_to(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        key: &str,
+        row: &ObjectRow,
+        to: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let Some(to) = to else { return Ok(()) };
+        let change = |_: &Bucket, now: &mut ObjectRow, _: &mut Batch| {
+            // Another null version than the one that was looked at.
+            if now.stamp != row.stamp {
+                return Err(find::no_such_key(key));
+            }
+            to.clone_into(&mut now.storage_class);
+            Ok(())
+        };
+        let (id, amendment) = (find::id_of(row), Amendment::own("PUT", Event::Transition));
+        ignore_gone(self.buckets.amend(ctx, &bucket.name, key, Some(&id), amendment, change).await.map(drop))
     }
 
     /// All versions of a key were seen: a marker over nothing may go.
@@ -274,14 +293,4 @@ impl Worker for LifeCycles {
         let left = self.left.as_ref().map_or(0, VecDeque::len);
         if left == 0 { "waits for midnight".into() } else { format!("{left} buckets left") }
     }
-}
-
-/// Whether a rule ends a noncurrent version. `newer`: how many noncurrent ones are newer.
-fn outlived(rules: &[LifecycleRule], seen: Seen<'_>, since: Timestamp, newer: usize, now: Timestamp) -> bool {
-    rules.iter().filter(|rule| lifecycle::concerns(rule, seen)).any(|rule| {
-        let Some(expiration) = &rule.noncurrent_version_expiration else { return false };
-        let kept =
-            expiration.newer_noncurrent_versions.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0);
-        expiration.noncurrent_days.is_some_and(|days| lifecycle::after(since, days) <= now) && newer >= kept
-    })
 }

@@ -1,4 +1,5 @@
-//! What is done without being asked: sweeping up after deletions, life cycles, the coming and going of restored copies.
+//! What is done without being asked: sweeping up after deletions, life cycles, the coming and going of restored copies. (It
+//! starts the delivery of logs and replicas, too.)
 
 mod lifecycle;
 pub(crate) mod restores;
@@ -12,6 +13,7 @@ use moln_kernel::{ApiError, Context, Endpoint, Principal, Region, Timestamp};
 use crate::{
     Buckets,
     bucket::Bucket,
+    logging::LogDelivery,
     replication::{self, Replicator},
 };
 
@@ -45,6 +47,8 @@ impl Buckets {
         restores::register(self);
         let buckets = Arc::clone(self);
         workers.spawn("s3/sweep", move || sweep::Sweeper(Arc::clone(&buckets)));
+        let buckets = Arc::clone(self);
+        workers.spawn("s3/logs", move || LogDelivery::new(Arc::clone(&buckets)));
         let buckets = Arc::clone(self);
         workers.spawn("s3/lifecycle", move || lifecycle::LifeCycles::new(Arc::clone(&buckets)));
     }

@@ -38,7 +38,7 @@ fn form_boundary(head: &Parts) -> Option<String> {
 }
 
 /// Bucket and key of a path, still escaped.
-fn place(head: &Parts) -> (&str, &str) {
+pub(crate) fn place(head: &Parts) -> (&str, &str) {
     let path = head.uri.path();
     path.strip_prefix('/')
         .unwrap_or(path)
@@ -92,6 +92,7 @@ impl Buckets {
         if head.method != Method::OPTIONS {
             self.share(head, response);
         }
+        let code = (!response.status().is_success()).then(|| take_code(response)).flatten();
         if head.method == Method::HEAD && !response.status().is_success()
             || response.status() == StatusCode::NOT_MODIFIED
         {
@@ -105,6 +106,7 @@ impl Buckets {
         {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
+        self.note(operation, ctx, head, response, code.as_deref());
         if !response.status().is_success() {
             return;
         }
@@ -124,6 +126,20 @@ impl Buckets {
             _ => {}
         }
     }
+}
+
+/// The code in an error's document.
+fn take_code(response: &mut Response<ByteStream>) -> Option<String> {
+    let bytes = std::mem::take(response.body_mut()).whole();
+    let code = bytes.as_ref().ok().and_then(|bytes| {
+        let text = std::str::from_utf8(bytes).ok()?;
+        Some(text.split_once("<Code>")?.1.split_once("</Code>")?.0.to_owned())
+    });
+    *response.body_mut() = match bytes {
+        Ok(bytes) => bytes.into(),
+        Err(stream) => stream,
+    };
+    code
 }
 
 /// The one answer whose root is a text: `<LocationConstraint>eu-west-1</LocationConstraint>`.

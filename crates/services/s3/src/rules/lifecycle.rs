@@ -14,6 +14,8 @@ use crate::{
 pub(crate) const DEFAULT_MINIMUM_SIZE: &str = "all_storage_classes_128K";
 /// A day in milliseconds.
 pub(crate) const DAY: u64 = 24 * 60 * 60 * 1000;
+/// Days before a version may move to a class for infrequent access.
+const INFREQUENT: i32 = 30;
 /// UTF-16 units of a rule's name.
 const ID: usize = 255;
 
@@ -106,12 +108,29 @@ fn check_actions(rule: &LifecycleRule) -> Result<(), ApiError> {
         if transition.days.is_some_and(|days| days < 0) {
             return Err(errors::refused_argument("'Days' in Transition action must be nonnegative", "Days"));
         }
+        check_class(transition.storage_class.as_deref(), transition.days, ("Days", "Transition"))?;
         midnight(transition.date)?;
+        let expiration = rule.expiration.as_ref().and_then(|expiration| expiration.days);
+        if let (Some(days), Some(end)) = (transition.days, expiration)
+            && end <= days
+        {
+            let filter =
+                rule.filter.as_ref().and_then(|filter| filter.prefix.as_ref()).or(rule.prefix.as_ref());
+            let prefix = filter.map(String::as_str).unwrap_or_default();
+            let words = format!(
+                "'Days' in the Expiration action for filter '(prefix={prefix})' must be greater than 'Days' in the Transition \
+                 action"
+            );
+            return Err(errors::refused_argument(words, "Days"));
+        }
     }
     for transition in rule.noncurrent_version_transitions.iter().flatten() {
         if transition.noncurrent_days.is_none() || transition.storage_class.is_none() {
             return Err(errors::malformed_xml());
         }
+        let (class, days) = (transition.storage_class.as_deref(), transition.noncurrent_days);
+        check_class(class, days, ("NoncurrentDays", "NoncurrentVersionTransition"))?;
+        positive(transition.newer_noncurrent_versions, "NoncurrentVersionTransition")?;
     }
     if let Some(expiration) = &rule.noncurrent_version_expiration {
         if expiration.noncurrent_days.is_none() {
@@ -125,6 +144,25 @@ fn check_actions(rule: &LifecycleRule) -> Result<(), ApiError> {
             return Err(errors::malformed_xml());
         }
         positive(abort.days_after_initiation, "AbortIncompleteMultipartUpload")?;
+    }
+    Ok(())
+}
+
+/// A class something can move to, and not before it lay in its own for long enough.
+fn check_class(
+    class: Option<&str>,
+    days: Option<i32>,
+    (member, action): (&str, &str),
+) -> Result<(), ApiError> {
+    let class = class.unwrap_or_default();
+    if rank(class) == 0 {
+        return Err(errors::malformed_xml());
+    }
+    if matches!(class, "STANDARD_IA" | "ONEZONE_IA") && days.is_some_and(|days| days < INFREQUENT) {
+        let words = format!(
+            "'{member}' in {action} action must be greater than or equal to {INFREQUENT} for storageClass '{class}'"
+        );
+        return Err(errors::refused_argument(words, "Days"));
     }
     Ok(())
 }
@@ -203,24 +241,99 @@ pub(crate) fn expires<'a>(rules: &'a [LifecycleRule], seen: Seen<'_>) -> Option<
     rules.iter().filter(|rule| concerns(rule, seen)).filter_map(due).min_by_key(|(when, _)| *when)
 }
 
-/// The class that the current version should have by now: that of the transition that came due last.
-pub(crate) fn class_due<'a>(rules: &'a [LifecycleRule], seen: Seen<'_>, now: Timestamp) -> Option<&'a str> {
-    let transitions =
-        rules.iter().filter(|rule| concerns(rule, seen)).flat_map(|rule| rule.transitions.iter().flatten());
-    let due = transitions.filter_map(|transition| {
-        let when = match (transition.days, transition.date) {
-            (Some(days), _) => after(seen.modified, days),
-            (None, date) => date?,
-        };
-        Some((when, transition.storage_class.as_deref()?)).filter(|_| when <= now)
+/// Classes in the order versions can move through them.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html>
+const WATERFALL: [&str; 7] =
+    ["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"];
+/// Bytes from which on versions change their class, unless a rule has a size of its own.
+const SMALLEST: u64 = 128 << 10;
+
+/// How high a class stands; those that nothing moves to stand at the top.
+fn rank(class: &str) -> usize {
+    WATERFALL.iter().position(|known| *known == class).unwrap_or(0)
+}
+
+/// Whether a rule may move a version from one class to another.
+fn moves(rule: &LifecycleRule, seen: Seen<'_>, (from, to): (&str, &str), smallest: &str) -> bool {
+    let sized = rule.filter.as_ref().is_some_and(|filter| {
+        let and = filter.and.as_ref();
+        filter.object_size_greater_than.is_some()
+            || filter.object_size_less_than.is_some()
+            || and.is_some_and(|and| {
+                and.object_size_greater_than.is_some() || and.object_size_less_than.is_some()
+            })
     });
-    due.max_by_key(|(when, _)| *when).map(|(_, class)| class)
+    let any_size = sized || smallest != DEFAULT_MINIMUM_SIZE && matches!(to, "GLACIER" | "DEEP_ARCHIVE");
+    rank(to) > rank(from) && (any_size || seen.size >= SMALLEST)
+}
+
+/// The class that a version should move to by now: that of the transition that came due last. `class`: the one it has;
+/// `smallest`: the bucket's `x-amz-transition-default-minimum-object-size`.
+pub(crate) fn class_due<'a>(
+    rules: &'a [LifecycleRule],
+    seen: Seen<'_>,
+    now: Timestamp,
+    class: &str,
+    smallest: &str,
+) -> Option<&'a str> {
+    let due = rules.iter().filter(|rule| concerns(rule, seen)).flat_map(|rule| {
+        rule.transitions.iter().flatten().filter_map(move |transition| {
+            let when = match (transition.days, transition.date) {
+                // No days at all: at the next midnight.
+                (Some(days), _) => after(seen.modified, days),
+                (None, date) => date?,
+            };
+            let to = transition.storage_class.as_deref()?;
+            (when <= now && moves(rule, seen, (class, to), smallest)).then_some((when, rank(to), to))
+        })
+    });
+    due.max_by_key(|(when, rank, _)| (*when, *rank)).map(|(.., class)| class)
+}
+
+/// The same for a version that is noncurrent since a moment, with so many newer ones that are noncurrent, too.
+pub(crate) fn noncurrent_class_due<'a>(
+    rules: &'a [LifecycleRule],
+    seen: Seen<'_>,
+    (since, newer): (Timestamp, usize),
+    now: Timestamp,
+    class: &str,
+    smallest: &str,
+) -> Option<&'a str> {
+    let due = rules.iter().filter(|rule| concerns(rule, seen)).flat_map(|rule| {
+        rule.noncurrent_version_transitions.iter().flatten().filter_map(move |transition| {
+            let when = after(since, transition.noncurrent_days?);
+            let kept = transition.newer_noncurrent_versions.unwrap_or(0);
+            let to = transition.storage_class.as_deref()?;
+            let due = when <= now && newer >= usize::try_from(kept).unwrap_or(0);
+            (due && moves(rule, seen, (class, to), smallest)).then_some((when, rank(to), to))
+        })
+    });
+    due.max_by_key(|(when, rank, _)| (*when, *rank)).map(|(.., class)| class)
+}
+
+/// Whether a rule ends a version that is noncurrent since a moment. `newer`: how many noncurrent ones are newer.
+pub(crate) fn outlived(
+    rules: &[LifecycleRule],
+    seen: Seen<'_>,
+    since: Timestamp,
+    newer: usize,
+    now: Timestamp,
+) -> bool {
+    rules.iter().filter(|rule| concerns(rule, seen)).any(|rule| {
+        let Some(expiration) = &rule.noncurrent_version_expiration else { return false };
+        let kept = expiration.newer_noncurrent_versions.unwrap_or(0);
+        expiration.noncurrent_days.is_some_and(|days| after(since, days) <= now)
+            && newer >= usize::try_from(kept).unwrap_or(0)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{LifecycleExpiration, LifecycleRuleAndOperator, LifecycleRuleFilter};
+    use crate::model::{
+        LifecycleExpiration, LifecycleRuleAndOperator, LifecycleRuleFilter, NoncurrentVersionTransition,
+        Transition,
+    };
 
     fn rule(prefix: &str, days: i32) -> LifecycleRule {
         LifecycleRule {
@@ -261,6 +374,60 @@ mod tests {
         assert!(!concerns(&both, seen));
     }
 
+    fn to(class: &str, days: i32) -> LifecycleRule {
+        LifecycleRule {
+            expiration: None,
+            transitions: Some(vec![Transition {
+                days: Some(days),
+                storage_class: Some(class.into()),
+                ..Transition::default()
+            }]),
+            noncurrent_version_transitions: Some(vec![NoncurrentVersionTransition {
+                noncurrent_days: Some(days),
+                storage_class: Some(class.into()),
+                newer_noncurrent_versions: Some(1),
+            }]),
+            ..rule("", 1)
+        }
+    }
+
+    #[test]
+    fn versions_move_down_and_never_up() {
+        let rules = [to("STANDARD_IA", 30), to("GLACIER", 60)];
+        let seen = Seen { key: "k", size: SMALLEST, tags: &[], modified: Timestamp(0) };
+        let due = |days: u64, class, size| {
+            let seen = Seen { size, ..seen };
+            class_due(&rules, seen, Timestamp(days * DAY), class, DEFAULT_MINIMUM_SIZE)
+        };
+        assert_eq!(due(30, "STANDARD", SMALLEST), None);
+        assert_eq!(due(31, "STANDARD", SMALLEST), Some("STANDARD_IA"));
+        assert_eq!(due(61, "STANDARD_IA", SMALLEST), Some("GLACIER"));
+        assert_eq!(due(99, "DEEP_ARCHIVE", SMALLEST), None);
+        assert_eq!(due(99, "STANDARD", SMALLEST - 1), None);
+        let small = Seen { size: 1, ..seen };
+        let varies = class_due(&rules, small, Timestamp(99 * DAY), "STANDARD", "varies_by_storage_class");
+        assert_eq!(varies, Some("GLACIER"));
+        let mut sized = to("GLACIER", 1);
+        sized.filter =
+            Some(LifecycleRuleFilter { object_size_less_than: Some(10), ..LifecycleRuleFilter::default() });
+        let sized = [sized];
+        assert_eq!(
+            class_due(&sized, small, Timestamp(9 * DAY), "STANDARD", DEFAULT_MINIMUM_SIZE),
+            Some("GLACIER")
+        );
+    }
+
+    #[test]
+    fn noncurrent_versions_move_when_enough_are_newer() {
+        let rules = [to("GLACIER", 3)];
+        let seen = Seen { key: "k", size: SMALLEST, tags: &[], modified: Timestamp(0) };
+        let due = |since: u64, newer| {
+            let place = (Timestamp(since * DAY), newer);
+            noncurrent_class_due(&rules, seen, place, Timestamp(9 * DAY), "STANDARD", DEFAULT_MINIMUM_SIZE)
+        };
+        assert_eq!((due(5, 1), due(6, 1), due(5, 0)), (Some("GLACIER"), None, None));
+    }
+
     #[test]
     fn bad_rules_are_refused() {
         let code = |rule: LifecycleRule| check(&mut [rule]).unwrap_err().code;
@@ -268,6 +435,11 @@ mod tests {
         assert_eq!(code(LifecycleRule { prefix: Some("a".into()), ..rule("", 1) }), "MalformedXML");
         assert_eq!(code(LifecycleRule { expiration: None, ..rule("", 1) }), "InvalidRequest");
         assert_eq!(code(rule("", 0)), "InvalidArgument");
+        assert_eq!(code(to("STANDARD_IA", 29)), "InvalidArgument");
+        assert_eq!(code(to("STANDARD", 40)), "MalformedXML");
+        assert_eq!(code(to("COLD", 40)), "MalformedXML");
+        let late = LifecycleRule { expiration: rule("", 40).expiration, ..to("GLACIER", 40) };
+        assert_eq!(code(late), "InvalidArgument");
         let mut noon = rule("", 1);
         noon.expiration =
             Some(LifecycleExpiration { date: Some(Timestamp(DAY / 2)), ..LifecycleExpiration::default() });

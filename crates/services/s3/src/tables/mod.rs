@@ -3,5 +3,6 @@
 pub(crate) mod bucket;
 pub(crate) mod configuration;
 pub(crate) mod listed;
+pub(crate) mod log;
 pub(crate) mod object;
 pub(crate) mod upload;

@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use moln_kernel::{ApiError, Context};
+use moln_store::{Batch, StoreError};
 
 use super::describe::{Description, check_key};
 use crate::{
@@ -133,6 +134,18 @@ impl Buckets {
         described: super::describe::Described,
         storing: Storing<'_>,
     ) -> Result<PutObjectOutput, ApiError> {
+        self.store_and(ctx, bucket, described, storing, |_| Ok(())).await
+    }
+
+    /// The same; `also` adds to the batch.
+    pub(crate) async fn store_and(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        described: super::describe::Described,
+        storing: Storing<'_>,
+        also: impl Fn(&mut Batch) -> Result<(), StoreError>,
+    ) -> Result<PutObjectOutput, ApiError> {
         let cipher = match (&described.customer, &described.encryption) {
             (Some(key), EncryptionRow::Customer { nonce, .. }) => Some(key.stream(*nonce, 0)),
             _ => None,
@@ -163,7 +176,7 @@ impl Buckets {
                 Some(&received.bytes),
                 storing.conditions,
                 storing.event,
-                |_| Ok(()),
+                also,
             )
             .await?;
         let mut output = PutObjectOutput {

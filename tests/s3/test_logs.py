@@ -1,0 +1,143 @@
+"""Server access logs: what was asked of a bucket, in another one."""
+
+import json
+import re
+
+import pytest
+
+from harness.waiting import eventually
+
+RECORD = re.compile(
+    r"(?P<owner>\S+) (?P<bucket>\S+) \[(?P<time>[^\]]+)\] (?P<ip>\S+) (?P<requester>\S+) (?P<id>\S+) (?P<operation>\S+) "
+    r'(?P<key>\S+) "(?P<uri>[^"]*)" (?P<status>\S+) (?P<code>\S+) (?P<sent>\S+) (?P<size>\S+) (?P<total>\S+) (?P<turn>\S+) '
+    r'"(?P<referer>[^"]*)" "(?P<agent>[^"]*)" (?P<version>\S+) (?P<host_id>\S+) (?P<signature>\S+) (?P<cipher>\S+) '
+    r"(?P<means>\S+) (?P<host>\S+) (?P<tls>\S+) (?P<access_point>\S+) (?P<acl>\S+)"
+)
+
+
+@pytest.fixture
+def s3(fresh):
+    return fresh.client("s3", s3={"addressing_style": "path"})
+
+
+@pytest.fixture
+def target(s3, new_bucket):
+    """A bucket that lets logs in."""
+    made = new_bucket(s3)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{made}/*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}},
+    }
+    s3.put_bucket_policy(Bucket=made, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return made
+
+
+def log_to(s3, bucket: str, target: str, **more) -> None:
+    enabled = {"TargetBucket": target, "TargetPrefix": "in/"} | more
+    s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={"LoggingEnabled": enabled})
+
+
+def records(s3, target: str, keys) -> list[dict]:
+    lines = [
+        line
+        for key in keys(s3, target)
+        for line in s3.get_object(Bucket=target, Key=key)["Body"].read().decode().splitlines()
+    ]
+    matches = [RECORD.fullmatch(line) for line in lines]
+    assert all(matches), lines
+    return [match.groupdict() for match in matches]
+
+
+def test_requests_are_written_down(fresh, s3, new_bucket, target, keys, refused):
+    bucket = new_bucket(s3)
+    log_to(s3, bucket, target)
+    s3.put_object(Bucket=bucket, Key="a b", Body=b"0123456789")
+    s3.get_object(Bucket=bucket, Key="a b", Range="bytes=0-3")["Body"].read()
+    assert refused(s3.get_object, Bucket=bucket, Key="absent") == (404, "NoSuchKey")
+    assert refused(s3.head_object, Bucket=bucket, Key="absent") == (404, "404")
+    s3.list_objects_v2(Bucket=bucket)
+    s3.get_bucket_versioning(Bucket=bucket)
+    s3.copy_object(Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "a b"})
+    assert keys(s3, target) == []
+    fresh.restart()
+    eventually(lambda: keys(s3, target))
+    told = records(s3, target, keys)
+    assert [one["operation"] for one in told] == [
+        "REST.PUT.LOGGING_STATUS",
+        "REST.PUT.OBJECT",
+        "REST.GET.OBJECT",
+        "REST.GET.OBJECT",
+        "REST.HEAD.OBJECT",
+        "REST.GET.BUCKET",
+        "REST.GET.VERSIONING",
+        "REST.COPY.OBJECT",
+    ]
+    assert {one["bucket"] for one in told} == {bucket}
+    put, got, missed, headless = told[1:5]
+    assert (put["key"], put["status"], put["size"], put["code"]) == ("a%20b", "200", "10", "-")
+    assert (got["status"], got["sent"], got["size"]) == ("206", "4", "10")
+    assert (missed["status"], missed["code"]) == ("404", "NoSuchKey")
+    assert (headless["status"], headless["code"], headless["sent"]) == ("404", "NoSuchKey", "-")
+    assert (put["signature"], put["means"], put["ip"]) == ("SigV4", "AuthHeader", "127.0.0.1")
+    assert put["uri"] == f"PUT /{bucket}/a%20b HTTP/1.1"
+    assert len({one["id"] for one in told}) == len(told)
+
+
+def test_delivery_is_by_the_clock_and_once(fresh, s3, new_bucket, target, keys):
+    bucket = new_bucket(s3)
+    log_to(s3, bucket, target)
+    for n in range(5):
+        s3.put_object(Bucket=bucket, Key=str(n), Body=b"")
+    fresh.advance("4m")
+    assert keys(s3, target) == []
+    fresh.advance("2m")
+    eventually(lambda: len(keys(s3, target)) == 1)
+    [key] = keys(s3, target)
+    assert re.fullmatch(r"in/\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9A-F]{16}", key)
+    s3.delete_object(Bucket=bucket, Key="0")
+    fresh.advance("6m")
+    eventually(lambda: len(keys(s3, target)) == 2)
+    told = [one["key"] for one in records(s3, target, keys)]
+    assert sorted(told) == ["-", "0", "0", "1", "2", "3", "4"]
+
+
+def test_keys_are_partitioned(fresh, s3, new_bucket, target, keys):
+    bucket = new_bucket(s3)
+    for source in ("EventTime", "DeliveryTime"):
+        log_to(s3, bucket, target, TargetObjectKeyFormat={"PartitionedPrefix": {"PartitionDateSource": source}})
+        s3.head_bucket(Bucket=bucket)
+    fresh.advance("6m")
+    eventually(lambda: len(keys(s3, target)) == 2)
+    place = rf"in/000000000000/us-east-1/{bucket}/\d{{4}}/\d\d/\d\d/\d{{4}}-\d\d-\d\d-"
+    by_event = [key for key in keys(s3, target) if re.fullmatch(place + r"00-00-00-[0-9A-F]{16}", key)]
+    assert len(by_event) >= 1
+    assert all(re.fullmatch(place + r"\d\d-\d\d-\d\d-[0-9A-F]{16}", key) for key in keys(s3, target))
+
+
+def test_only_a_target_that_lets_them_in_gets_logs(fresh, s3, new_bucket, target, keys, refused):
+    closed, bucket = new_bucket(s3), new_bucket(s3)
+    log_to(s3, bucket, closed)
+    s3.head_bucket(Bucket=bucket)
+    fresh.advance("6m")
+    log_to(s3, bucket, target)
+    fresh.advance("6m")
+    eventually(lambda: keys(s3, target))
+    assert keys(s3, closed) == []
+
+    def put(**logging) -> tuple[int, str]:
+        enabled = {"TargetPrefix": ""} | logging
+        return refused(s3.put_bucket_logging, Bucket=bucket, BucketLoggingStatus={"LoggingEnabled": enabled})
+
+    assert put(TargetBucket="no-such-bucket-anywhere") == (400, "InvalidTargetBucketForLogging")
+    elsewhere = new_bucket(
+        fresh.client("s3", region="eu-west-1"), CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    assert put(TargetBucket=elsewhere) == (403, "CrossLocationLoggingProhibitted")
+    theirs = new_bucket(fresh.client("s3", key="111111111111"))
+    assert put(TargetBucket=theirs) == (400, "InvalidTargetBucketForLogging")
+    assert put(TargetBucket=target, TargetPrefix="x" * 600) == (400, "InvalidArgument")
+    both = {"SimplePrefix": {}, "PartitionedPrefix": {"PartitionDateSource": "EventTime"}}
+    assert put(TargetBucket=target, TargetObjectKeyFormat=both) == (400, "MalformedXML")
