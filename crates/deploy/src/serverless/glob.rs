@@ -114,10 +114,10 @@ fn name(pattern: &[char], text: &[char], tries: &mut u32) -> bool {
     if *tries == 0 {
         return false;
     }
-    if let [sign @ ('!' | '@' | '+' | '?' | '*'), '(', inner @ ..] = pattern {
-        if let Some((choices, rest)) = group(inner) {
-            return extended(*sign, &choices, rest, text, tries);
-        }
+    if let [sign @ ('!' | '@' | '+' | '?' | '*'), '(', inner @ ..] = pattern
+        && let Some((choices, rest)) = group(inner)
+    {
+        return extended(*sign, &choices, rest, text, tries);
     }
     match (pattern, text) {
         ([], []) => true,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::naming;
 use super::packaging::Packaging;
 use super::service::{Service, get, list, text, truthy};
-use super::stack::Stack;
+use super::stack::{Stack, hexadecimal};
 use crate::document::{Node, Problem};
 use crate::project::SlotShape;
 
@@ -53,8 +53,7 @@ pub(super) fn add(
             }
         };
         let settings = format!("{properties}{content}");
-        let digest: String =
-            Sha256::digest(&settings).iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = hexadecimal(&Sha256::digest(&settings)).chars().take(40).collect();
         let plain = format!("{}LambdaLayer", naming::normalized(&entry.key));
         let retain = truthy(layer, "retain");
         let id = if retain { format!("{plain}{digest}") } else { plain.clone() };

@@ -34,15 +34,15 @@ pub(super) fn path(path: &str) -> String {
 fn path_part(part: &str) -> String {
     let capital = upper_first(&part.to_lowercase());
     let mut text = capital.replace('-', "Dash");
-    if let (Some(open), Some(close)) = (text.find('{'), text.rfind('}')) {
-        if open < close {
-            let (before, inner, after) = (
-                text.get(..open).unwrap_or_default(),
-                text.get(open + 1..close).unwrap_or_default(),
-                text.get(close + 1..).unwrap_or_default(),
-            );
-            text = format!("{before}{inner}Var{after}");
-        }
+    if let (Some(open), Some(close)) = (text.find('{'), text.rfind('}'))
+        && open < close
+    {
+        let (before, inner, after) = (
+            text.get(..open).unwrap_or_default(),
+            text.get(open + 1..close).unwrap_or_default(),
+            text.get(close + 1..).unwrap_or_default(),
+        );
+        text = format!("{before}{inner}Var{after}");
     }
     alphanumeric(&text)
 }

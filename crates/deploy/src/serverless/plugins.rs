@@ -33,7 +33,10 @@ fn known(name: &str) -> Option<Plugin> {
         | "serverless-prune-plugin"
         | "serverless-disable-request-validators"
         | "serverless-export-env"
-        | "serverless-plugin-warmup-noop" => Fine,
+        // Of credentials.
+        | "serverless-better-credentials"
+        | "serverless-sso-plugin"
+        | "serverless-mfa" => Fine,
         "serverless-esbuild" | "serverless-plugin-esbuild" => {
             Missed("bundle and compile the handlers with esbuild")
         }
@@ -91,7 +94,6 @@ fn known(name: &str) -> Option<Plugin> {
         }
         "serverless-plugin-ifelse" => Missed("drop parts of this file by conditions"),
         "serverless-plugin-git-variables" => Missed("resolve ${git:} variables"),
-        "serverless-better-credentials" | "serverless-sso-plugin" | "serverless-mfa" => Fine,
         _ => return None,
     })
 }

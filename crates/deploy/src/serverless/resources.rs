@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::lift::Constructs;
 use super::packaging::Packaging;
 use super::service::{Service, get, list, merge, text, truthy};
-use super::stack::Stack;
+use super::stack::{Stack, set};
 use super::{events, functions, layers, requires, role};
 use crate::document::{Node, Place, Problem};
 use crate::project::Project;
@@ -29,7 +29,8 @@ pub(super) fn stack(mut service: Service<'_>, constructs: Constructs) -> Result<
     role::finish(&service, &mut stack);
     // Exported are the outputs that the framework makes, not the file's own.
     for (key, output) in &mut stack.outputs {
-        output["Export"] = json!({"Name": format!("sls-{}-{}-{key}", service.name, service.stage)});
+        let name = format!("sls-{}-{}-{key}", service.name, service.stage);
+        set(output, "Export", json!({"Name": name}));
     }
     let mut own = service
         .root
@@ -44,7 +45,7 @@ pub(super) fn stack(mut service: Service<'_>, constructs: Constructs) -> Result<
         "Outputs": std::mem::take(&mut stack.outputs),
     });
     problems.extend(add_own(&mut template, &own));
-    if template["Resources"].as_object().is_none_or(Map::is_empty) {
+    if template.get("Resources").and_then(Json::as_object).is_none_or(Map::is_empty) {
         problems.push(Problem::new(
             "the service has neither functions nor resources: there is nothing to deploy",
         ));
@@ -69,13 +70,14 @@ pub(super) fn stack(mut service: Service<'_>, constructs: Constructs) -> Result<
 /// Merges the file's own resources, outputs and sections, then what it changes of the generated resources.
 fn add_own(template: &mut Json, own: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for section in SECTIONS.iter().chain(&["Resources", "Outputs", "AWSTemplateFormatVersion"]) {
-        if let Some(node) = get(own, section) {
-            merge_json(&mut template[*section], node.to_json());
-        }
-    }
+    let sections = SECTIONS.iter().chain(&["Resources", "Outputs", "AWSTemplateFormatVersion"]);
+    let sections = sections.filter_map(|section| Some(((*section).to_owned(), get(own, section)?.to_json())));
+    merge_json(template, Json::Object(sections.collect()));
+    let Some(resources) = template.get_mut("Resources").and_then(Json::as_object_mut) else {
+        return problems;
+    };
     for entry in get(own, "extensions").and_then(Node::as_mapping).into_iter().flatten() {
-        let Some(resource) = template["Resources"].get_mut(&entry.key).and_then(Json::as_object_mut) else {
+        let Some(resource) = resources.get_mut(&entry.key).and_then(Json::as_object_mut) else {
             let text = format!("there is no resource \"{}\" that could be extended", entry.key);
             let path = format!("resources.extensions.{}", entry.key);
             problems.push(Problem::new(text).placed(entry.place).path(path).code("serverless"));
@@ -85,11 +87,7 @@ fn add_own(template: &mut Json, own: &Node) -> Vec<Problem> {
             extend(resource, &change.key, change.value.to_json());
         }
     }
-    for (_, resource) in template["Resources"].as_object_mut().into_iter().flatten() {
-        if let Some(properties) = resource.get_mut("Properties") {
-            strip_nulls(properties);
-        }
-    }
+    resources.values_mut().filter_map(|resource| resource.get_mut("Properties")).for_each(strip_nulls);
     problems
 }
 

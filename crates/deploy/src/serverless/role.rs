@@ -152,14 +152,11 @@ pub(super) fn finish(service: &Service<'_>, stack: &mut Stack) {
 /// The role's resource that a mapping must wait for, if the role is of this stack.
 pub(super) fn dependency(service: &Service<'_>, function: &Function) -> Option<String> {
     let Some(role) = custom(service, Some(function)) else { return Some(ROLE.to_owned()) };
-    match &role.value {
-        Value::String(name) => (!name.contains(':')).then(|| name.clone()),
-        _ => {
-            let attribute = list(role, "Fn::GetAtt");
-            match attribute {
-                [id, name] if name.as_str() == Some("Arn") => id.as_str().map(str::to_owned),
-                _ => None,
-            }
-        }
+    if let Value::String(name) = &role.value {
+        return (!name.contains(':')).then(|| name.clone());
+    }
+    match list(role, "Fn::GetAtt") {
+        [id, name] if name.as_str() == Some("Arn") => id.as_str().map(str::to_owned),
+        _ => None,
     }
 }

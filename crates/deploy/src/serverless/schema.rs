@@ -19,19 +19,27 @@ static SCHEMA: LazyLock<Json> =
 
 static PATTERNS: LazyLock<Mutex<BTreeMap<String, Option<Regex>>>> = LazyLock::new(Mutex::default);
 
+fn section(name: &str) -> &'static Json {
+    SCHEMA.get(name).unwrap_or(&Json::Null)
+}
+
+fn definition(name: &str) -> &'static Json {
+    section("definitions").get(name).unwrap_or(&Json::Null)
+}
+
 /// Checks a service, all of it but its events and constructs, and makes its values what they should be.
 pub(super) fn service(root: &mut Node) -> Vec<Problem> {
-    checked(&SCHEMA["service"], root, "")
+    checked(section("service"), root, "")
 }
 
 /// The kinds of events there are.
 pub(super) fn events() -> impl Iterator<Item = &'static str> {
-    SCHEMA["events"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
+    section("events").as_object().into_iter().flatten().map(|(name, _)| name.as_str())
 }
 
 /// Checks a construct of a type; none if the type has no schema.
 pub(super) fn construct(kind: &str, node: &mut Node, path: &str) -> Option<Vec<Problem>> {
-    Some(checked(SCHEMA["constructs"].get(kind)?, node, path))
+    Some(checked(section("constructs").get(kind)?, node, path))
 }
 
 fn checked(schema: &Json, node: &mut Node, path: &str) -> Vec<Problem> {
@@ -50,7 +58,7 @@ fn check(schema: &Json, node: &mut Node, path: &str, problems: &mut Vec<Problem>
         let name = reference.rsplit('/').next().unwrap_or_default();
         return match name {
             "event" => event(node, path, problems),
-            _ => check(&SCHEMA["definitions"][name], node, path, problems),
+            _ => check(definition(name), node, path, problems),
         };
     }
     for part in schema.get("allOf").and_then(Json::as_array).into_iter().flatten() {
@@ -76,15 +84,17 @@ fn check(schema: &Json, node: &mut Node, path: &str, problems: &mut Vec<Problem>
             return;
         }
     }
-    if let Some(values) = schema.get("enum").and_then(Json::as_array) {
-        if !values.contains(&node.to_json()) && !values.iter().any(|v| coerced_to(v, node)) {
-            problems.push(problem(node, path, format!("one of {} is expected", listed(values))));
-        }
+    if let Some(values) = schema.get("enum").and_then(Json::as_array)
+        && !values.contains(&node.to_json())
+        && !values.iter().any(|v| coerced_to(v, node))
+    {
+        problems.push(problem(node, path, format!("one of {} is expected", listed(values))));
     }
-    if let Some(value) = schema.get("const") {
-        if *value != node.to_json() && !coerced_to(value, node) {
-            problems.push(problem(node, path, format!("{value} is expected")));
-        }
+    if let Some(value) = schema.get("const")
+        && *value != node.to_json()
+        && !coerced_to(value, node)
+    {
+        problems.push(problem(node, path, format!("{value} is expected")));
     }
     limits(schema, node, path, problems);
     members(schema, node, path, problems);
@@ -112,7 +122,7 @@ fn choose(choices: &[Json], node: &mut Node, path: &str, problems: &mut Vec<Prob
 
 fn fits_type(choice: &Json, node: &Node) -> bool {
     let choice = match choice.get("$ref").and_then(Json::as_str) {
-        Some(reference) => &SCHEMA["definitions"][reference.rsplit('/').next().unwrap_or_default()],
+        Some(reference) => definition(reference.rsplit('/').next().unwrap_or_default()),
         None => choice,
     };
     choice.get("type").and_then(Json::as_str).is_some_and(|kind| is(kind, node))
@@ -142,7 +152,7 @@ fn event(node: &mut Node, path: &str, problems: &mut Vec<Problem>) {
         if REFUSED_EVENTS.iter().any(|(kind, _)| *kind == key) {
             continue;
         }
-        match (SCHEMA["events"].get(&key), mapping.get_mut(&key)) {
+        match (section("events").get(&key), mapping.get_mut(&key)) {
             (Some(schema), Some(value)) => check(schema, value, &below, problems),
             _ => problems.push(unknown(&key, place, path, events())),
         }
@@ -236,10 +246,10 @@ fn limits(schema: &serde_json::Map<String, Json>, node: &Node, path: &str, probl
     if !wrong.is_empty() {
         problems.push(problem(node, path, wrong));
     }
-    if let (Some(pattern), Some(text)) = (schema.get("pattern").and_then(Json::as_str), node.as_str()) {
-        if !matches(pattern, text) {
-            problems.push(problem(node, path, format!("\"{text}\" does not have the form {pattern}")));
-        }
+    if let (Some(pattern), Some(text)) = (schema.get("pattern").and_then(Json::as_str), node.as_str())
+        && !matches(pattern, text)
+    {
+        problems.push(problem(node, path, format!("\"{text}\" does not have the form {pattern}")));
     }
 }
 
@@ -269,10 +279,10 @@ fn coerce(kind: &str, node: &mut Node) {
         node.value = Value::Sequence(vec![node.clone()]);
         return;
     }
-    if let Value::Sequence(items) = &node.value {
-        if let ([only], "string" | "number" | "integer" | "boolean") = (items.as_slice(), kind) {
-            *node = only.clone();
-        }
+    if let Value::Sequence(items) = &node.value
+        && let ([only], "string" | "number" | "integer" | "boolean") = (items.as_slice(), kind)
+    {
+        *node = only.clone();
     }
     let value = match (kind, &node.value) {
         ("string", Value::Number(_) | Value::Bool(_)) => node.scalar_text().map(Value::String),
@@ -400,7 +410,7 @@ mod tests {
                     match value {
                         Json::String(text) if key == "pattern" => found.push(text.clone()),
                         Json::Object(inner) if key == "patternProperties" => {
-                            found.extend(inner.keys().cloned())
+                            found.extend(inner.keys().cloned());
                         }
                         _ => {}
                     }

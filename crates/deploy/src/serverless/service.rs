@@ -55,10 +55,10 @@ impl<'a> Service<'a> {
         let mut root = without_nulls_of_ours(root);
         let mut problems = Vec::new();
         for key in ["functions", "resources"] {
-            if let Some(node) = root.as_mapping_mut().and_then(|root| root.get_mut(key)) {
-                if let Err(problem) = merge_list(node) {
-                    problems.push(problem.path(key));
-                }
+            if let Some(node) = root.as_mapping_mut().and_then(|root| root.get_mut(key))
+                && let Err(problem) = merge_list(node)
+            {
+                problems.push(problem.path(key));
             }
         }
         problems.extend(refused(&root));
@@ -67,13 +67,13 @@ impl<'a> Service<'a> {
         if get(&root, "provider.name").and_then(Node::as_str).is_some_and(|provider| provider != "aws") {
             problems.push(problem(&root, "provider.name", "only the provider aws can be deployed"));
         }
-        if let Some(version) = root.get("frameworkVersion").and_then(Node::scalar_text) {
-            if !serves_version_3(&version) {
-                let text = format!(
-                    "this file asks for version {version} of the framework; Moln has the semantics of version 3"
-                );
-                problems.push(problem(&root, "frameworkVersion", text));
-            }
+        if let Some(version) = root.get("frameworkVersion").and_then(Node::scalar_text)
+            && !serves_version_3(&version)
+        {
+            let text = format!(
+                "this file asks for version {version} of the framework; Moln has the semantics of version 3"
+            );
+            problems.push(problem(&root, "frameworkVersion", text));
         }
         if !problems.is_empty() {
             return Err(problems);

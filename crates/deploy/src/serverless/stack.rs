@@ -20,12 +20,13 @@ pub(super) struct Stack {
 impl Stack {
     /// Adds a resource. Members that are null are left out.
     pub(super) fn add(&mut self, id: &str, kind: &str, properties: Json) {
-        self.resource(id, json!({"Type": kind, "Properties": properties}));
+        self.resource(id, object([("Type", json!(kind)), ("Properties", properties)]));
     }
 
     /// Adds a resource that depends on another one, if on any.
     pub(super) fn add_after(&mut self, id: &str, kind: &str, after: Option<&str>, properties: Json) {
-        self.resource(id, json!({"Type": kind, "DependsOn": after, "Properties": properties}));
+        let members = [("Type", json!(kind)), ("DependsOn", json!(after)), ("Properties", properties)];
+        self.resource(id, object(members));
     }
 
     /// Adds a whole resource.
@@ -35,32 +36,32 @@ impl Stack {
 
     /// Adds an output.
     pub(super) fn output(&mut self, id: &str, description: &str, value: Json) {
-        self.outputs.insert(id.to_owned(), json!({"Description": description, "Value": value}));
+        self.outputs.insert(id.to_owned(), object([("Description", json!(description)), ("Value", value)]));
     }
 
     /// Adds a statement to the default role, if there is one.
     pub(super) fn allow(&mut self, actions: &[&str], resources: Json) {
         if let Some(role) = &mut self.role {
-            role.statements.push(json!({"Effect": "Allow", "Action": actions, "Resource": resources}));
+            role.statements.push(allowed(actions, resources));
         }
     }
 
     /// The same, unless it is there already.
     pub(super) fn allow_once(&mut self, actions: &[&str], resources: Json) {
-        let statement = json!({"Effect": "Allow", "Action": actions, "Resource": resources});
-        if let Some(role) = &mut self.role {
-            if !role.statements.contains(&statement) {
-                role.statements.push(statement);
-            }
+        let statement = allowed(actions, resources);
+        if let Some(role) = self.role.as_mut().filter(|role| !role.statements.contains(&statement)) {
+            role.statements.push(statement);
         }
     }
 
     /// Adds a permission to invoke a function.
     pub(super) fn permit(&mut self, id: &str, function: &Function, principal: Json, source: Json) {
-        let properties = json!({
-            "FunctionName": target(function), "Action": "lambda:InvokeFunction",
-            "Principal": principal, "SourceArn": source,
-        });
+        let properties = object([
+            ("FunctionName", target(function)),
+            ("Action", json!("lambda:InvokeFunction")),
+            ("Principal", principal),
+            ("SourceArn", source),
+        ]);
         self.add_after(id, "AWS::Lambda::Permission", alias(function).map(|a| a.1).as_deref(), properties);
     }
 
@@ -70,6 +71,28 @@ impl Stack {
             package.places.push(Slot { pointer, shape });
         }
     }
+}
+
+/// An object of members that it takes.
+pub(super) fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
+    members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Sets a member of an object.
+pub(super) fn set(object: &mut Json, key: &str, value: Json) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(key.to_owned(), value);
+    }
+}
+
+fn allowed(actions: &[&str], resources: Json) -> Json {
+    object([("Effect", json!("Allow")), ("Action", json!(actions)), ("Resource", resources)])
+}
+
+/// The bytes as digits of base 16, small ones.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A value without its members that are null.

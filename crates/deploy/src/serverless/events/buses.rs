@@ -7,7 +7,7 @@ use super::{member, state};
 use crate::document::{Node, Problem};
 use crate::serverless::naming;
 use crate::serverless::service::{Event, Function, Service};
-use crate::serverless::stack::{Stack, alias, reference, target};
+use crate::serverless::stack::{Stack, alias, hexadecimal, reference, set, target};
 
 /// Characters of a rule's name and of a target's id.
 const NAME: usize = 64;
@@ -63,13 +63,14 @@ fn rule(function: &Function, event: &Event, number: usize, stack: &mut Stack) ->
         "Input": event.get("input").map(|input| input.to_json().to_string()),
     });
     if event.get("retryPolicy").is_some() {
-        target_of_rule["RetryPolicy"] = json!({
+        let policy = json!({
             "MaximumEventAgeInSeconds": member(event, "retryPolicy.maximumEventAge"),
             "MaximumRetryAttempts": member(event, "retryPolicy.maximumRetryAttempts"),
         });
+        set(&mut target_of_rule, "RetryPolicy", policy);
     }
     if let Some(arn) = event.get("deadLetterQueueArn") {
-        target_of_rule["DeadLetterConfig"] = json!({"Arn": arn.to_json()});
+        set(&mut target_of_rule, "DeadLetterConfig", json!({"Arn": arn.to_json()}));
     }
     let properties = json!({
         "Description": member(event, "description"),
@@ -102,6 +103,6 @@ fn shortened(name: &str, suffix: &str) -> String {
         return name.to_owned();
     }
     let head: String = name.chars().take(31_usize.saturating_sub(suffix.len())).collect();
-    let digest: String = Md5::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hexadecimal(&Md5::digest(name));
     format!("{head}{digest}-{suffix}")
 }

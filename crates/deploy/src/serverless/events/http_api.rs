@@ -6,7 +6,7 @@ use super::own_arn;
 use crate::document::{Node, Problem};
 use crate::serverless::naming;
 use crate::serverless::service::{Event, Function, Service, get, problem, text, texts, truthy};
-use crate::serverless::stack::{Stack, alias, join, reference, target};
+use crate::serverless::stack::{Stack, alias, join, object, reference, set, target};
 
 /// The methods that a route can have.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "OPTIONS", "HEAD", "DELETE"];
@@ -280,11 +280,19 @@ fn authorizers(service: &Service<'_>, stack: &mut Stack, problems: &mut Vec<Prob
                 invoked.0.clone(),
                 json!("/invocations"),
             ]);
-            properties["AuthorizerType"] = json!("REQUEST");
-            properties["EnableSimpleResponses"] = own("enableSimpleResponses").unwrap_or_default();
-            properties["AuthorizerResultTtlInSeconds"] = own("resultTtlInSeconds").unwrap_or_default();
-            properties["AuthorizerPayloadFormatVersion"] = own("payloadVersion").unwrap_or(json!("2.0"));
-            properties["AuthorizerUri"] = uri;
+            set(&mut properties, "AuthorizerType", json!("REQUEST"));
+            set(&mut properties, "EnableSimpleResponses", own("enableSimpleResponses").unwrap_or_default());
+            set(
+                &mut properties,
+                "AuthorizerResultTtlInSeconds",
+                own("resultTtlInSeconds").unwrap_or_default(),
+            );
+            set(
+                &mut properties,
+                "AuthorizerPayloadFormatVersion",
+                own("payloadVersion").unwrap_or(json!("2.0")),
+            );
+            set(&mut properties, "AuthorizerUri", uri);
             if !truthy(said, "managedExternally") {
                 let permission = format!("{}LambdaAuthorizerPermissionHttpApi", naming::normalized(&name));
                 permit(service, stack, &permission, invoked);
@@ -292,8 +300,12 @@ fn authorizers(service: &Service<'_>, stack: &mut Stack, problems: &mut Vec<Prob
         } else {
             let audience = own("audience").unwrap_or(json!([]));
             let audience = if audience.is_array() { audience } else { json!([audience]) };
-            properties["AuthorizerType"] = json!("JWT");
-            properties["JwtConfiguration"] = json!({"Audience": audience, "Issuer": own("issuerUrl")});
+            set(&mut properties, "AuthorizerType", json!("JWT"));
+            set(
+                &mut properties,
+                "JwtConfiguration",
+                json!({"Audience": audience, "Issuer": own("issuerUrl")}),
+            );
         }
         let id = format!("HttpApiAuthorizer{}", naming::normalized(&name));
         stack.add_after(&id, "AWS::ApiGatewayV2::Authorizer", after.as_deref(), properties);
@@ -317,13 +329,15 @@ fn invoked(service: &Service<'_>, said: &Node) -> Result<(Json, Option<String>),
 /// The API's leave to invoke a function.
 fn permit(service: &Service<'_>, stack: &mut Stack, id: &str, (function, after): (Json, Option<String>)) {
     let mut source = own_arn("execute-api", api(service));
-    if let Some(parts) = source["Fn::Join"][1].as_array_mut() {
+    if let Some(parts) = source.pointer_mut("/Fn::Join/1").and_then(Json::as_array_mut) {
         parts.push(json!("/*"));
     }
-    let properties = json!({
-        "FunctionName": function, "Action": "lambda:InvokeFunction",
-        "Principal": "apigateway.amazonaws.com", "SourceArn": source,
-    });
+    let properties = object([
+        ("FunctionName", function),
+        ("Action", json!("lambda:InvokeFunction")),
+        ("Principal", json!("apigateway.amazonaws.com")),
+        ("SourceArn", source),
+    ]);
     stack.add_after(id, "AWS::Lambda::Permission", after.as_deref(), properties);
 }
 

@@ -6,7 +6,7 @@ use super::all;
 use crate::document::{Node, Problem};
 use crate::serverless::naming;
 use crate::serverless::service::{Event, Function, Service, text, truthy};
-use crate::serverless::stack::{Stack, alias, join, reference, target};
+use crate::serverless::stack::{Stack, alias, join, reference, set, target};
 
 /// A bucket in the making.
 struct Bucket<'s> {
@@ -28,7 +28,7 @@ pub(super) fn add(service: &Service<'_>, stack: &mut Stack, problems: &mut Vec<P
             Err(problem) => problems.push(problem),
         }
     }
-    for bucket in buckets {
+    for bucket in &buckets {
         make(bucket, stack);
     }
 }
@@ -67,7 +67,7 @@ fn notify<'s>(
         "Function": target(function),
     });
     if event.get("rules").is_some() {
-        notification["Filter"] = json!({"S3Key": {"Rules": rules}});
+        set(&mut notification, "Filter", json!({"S3Key": {"Rules": rules}}));
     }
     let permission =
         format!("{}LambdaPermission{}S3", naming::normalized(&function.key), naming::alphanumeric(&key));
@@ -91,7 +91,7 @@ fn notify<'s>(
     }
 }
 
-fn make(bucket: Bucket<'_>, stack: &mut Stack) {
+fn make(bucket: &Bucket<'_>, stack: &mut Stack) {
     let mut properties = Map::new();
     properties.insert("BucketName".into(), json!(bucket.name));
     let mut notifications = json!({"LambdaConfigurations": bucket.notifications});
@@ -100,7 +100,7 @@ fn make(bucket: Bucket<'_>, stack: &mut Stack) {
             "name" => {}
             "notificationConfiguration" => {
                 for own in entry.value.as_mapping().into_iter().flatten() {
-                    notifications[own.key.as_str()] = own.value.to_json();
+                    set(&mut notifications, &own.key, own.value.to_json());
                 }
             }
             key => {

@@ -7,7 +7,7 @@ use crate::document::{Node, Problem};
 use crate::serverless::functions;
 use crate::serverless::naming;
 use crate::serverless::service::{Event, Function, Service};
-use crate::serverless::stack::{Stack, alias, target};
+use crate::serverless::stack::{Stack, alias, set, target};
 
 pub(super) fn add(service: &Service<'_>, stack: &mut Stack, problems: &mut Vec<Problem>) {
     let mut scheduled = Vec::new();
@@ -113,7 +113,7 @@ fn input(event: &Event) -> Result<Option<String>, Problem> {
     if let Some(body) = input.get("body").and_then(Json::as_str) {
         let body: Json = serde_json::from_str(body)
             .map_err(|error| event.problem(format!("input.body is not JSON: {error}")))?;
-        input["body"] = body;
+        set(&mut input, "body", body);
     }
     Ok(Some(input.to_string()))
 }

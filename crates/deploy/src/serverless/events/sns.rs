@@ -6,7 +6,7 @@ use super::{all, member, own_arn};
 use crate::document::{Node, Problem};
 use crate::serverless::naming;
 use crate::serverless::service::{Event, Function, Service};
-use crate::serverless::stack::{Stack, alias, join, reference, target};
+use crate::serverless::stack::{Stack, alias, join, reference, set, target};
 
 /// The topic of an event.
 struct Topic {
@@ -70,10 +70,12 @@ fn subscribe(function: &Function, event: &Event, topic: &Topic, stack: &mut Stac
     if plain {
         let entry = json!({"Endpoint": target(function), "Protocol": "lambda"});
         if let Some(topic) = stack.resources.get_mut(&topic_id) {
-            let there = &mut topic["Properties"]["Subscription"];
-            match there.as_array_mut() {
+            match topic.pointer_mut("/Properties/Subscription").and_then(Json::as_array_mut) {
                 Some(there) => there.push(entry),
-                None => *there = json!([entry]),
+                None => topic
+                    .pointer_mut("/Properties")
+                    .into_iter()
+                    .for_each(|p| set(p, "Subscription", json!([entry]))),
             }
         }
     } else {

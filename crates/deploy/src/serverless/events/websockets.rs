@@ -91,7 +91,7 @@ fn compile(
     let properties = json!({"ApiId": api(service), "IntegrationType": "AWS_PROXY", "IntegrationUri": invocation(target(function))});
     stack.add_after(&integration, "AWS::ApiGatewayV2::Integration", after.as_deref(), properties);
     let waits = after.unwrap_or_else(|| naming::function(&function.key));
-    permit(service, stack, &format!("{id}LambdaPermissionWebsockets"), target(function), vec![waits]);
+    permit(service, stack, &format!("{id}LambdaPermissionWebsockets"), &target(function), vec![waits]);
     let authorizer = match event.get("authorizer") {
         Some(said) => Some(authorizer(service, event, said, stack)?),
         None => None,
@@ -165,12 +165,12 @@ fn authorizer(
         "IdentitySource": source,
     });
     stack.add_after(&authorizer, "AWS::ApiGatewayV2::Authorizer", after.as_deref(), properties);
-    permit(service, stack, &format!("{id}LambdaPermissionWebsockets"), invoked, waits);
+    permit(service, stack, &format!("{id}LambdaPermissionWebsockets"), &invoked, waits);
     Ok(authorizer)
 }
 
 /// The API's leave to invoke a function.
-fn permit(service: &Service<'_>, stack: &mut Stack, id: &str, function: Json, waits: Vec<String>) {
+fn permit(service: &Service<'_>, stack: &mut Stack, id: &str, function: &Json, waits: Vec<String>) {
     let own = service.provider_node("apiGateway.websocketApiId").is_none();
     let after: Vec<String> = own.then(|| "WebsocketsApi".to_owned()).into_iter().chain(waits).collect();
     stack.resource(

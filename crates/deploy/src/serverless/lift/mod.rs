@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::resources::merge_json;
 use super::service::{Service, get, text};
+use super::stack::{hexadecimal, object, set};
 use super::{schema, service};
 use crate::document::{Mapping, Node, Place, Problem};
 
@@ -48,21 +49,24 @@ impl Construct<'_> {
     }
 
     fn add(&mut self, id: &str, kind: &str, properties: Json) {
-        self.resources.insert(id.to_owned(), json!({"Type": kind, "Properties": properties}));
+        self.resources.insert(id.to_owned(), object([("Type", json!(kind)), ("Properties", properties)]));
     }
 
     /// Adds a resource that is deleted, or kept, with the stack.
     fn add_with_policy(&mut self, id: &str, kind: &str, policy: &str, properties: Json) {
-        let resource = json!({
-            "Type": kind, "Properties": properties, "UpdateReplacePolicy": policy, "DeletionPolicy": policy,
-        });
+        let resource = object([
+            ("Type", json!(kind)),
+            ("Properties", properties),
+            ("UpdateReplacePolicy", json!(policy)),
+            ("DeletionPolicy", json!(policy)),
+        ]);
         self.resources.insert(id.to_owned(), resource);
     }
 
     fn output(&mut self, name: &str, description: Option<String>, value: Json) {
-        let mut output = json!({"Value": value});
+        let mut output = object([("Value", value)]);
         if let Some(description) = description {
-            output["Description"] = json!(description);
+            set(&mut output, "Description", json!(description));
         }
         self.outputs.insert(logical_id(self.id, &[name], false), output);
     }
@@ -98,7 +102,7 @@ fn logical_id(id: &str, parts: &[&str], resource: bool) -> String {
         path.push("Resource");
     }
     let digest = Md5::digest(path.join("/"));
-    let digits: String = digest.iter().take(4).map(|byte| format!("{byte:02X}")).collect();
+    let digits: String = hexadecimal(&digest).to_uppercase().chars().take(8).collect();
     let mut name: String = human.concat();
     name.truncate(240);
     format!("{name}{digits}")
@@ -117,16 +121,14 @@ pub(super) fn variable(root: &Node, address: &str, place: Place) -> Result<Node,
         "webhook" => webhook::variables(id),
         _ => Vec::new(),
     };
-    match variables.iter().find(|(name, _)| *name == property) {
-        Some((_, value)) => Ok(Node::from_json(value, place)),
-        None => {
-            let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
-            let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-            Err(Problem::new(format!(
-                "the construct \"{id}\" of the type {kind} gives {there}, and not \"{property}\""
-            )))
-        }
+    if let Some((_, value)) = variables.iter().find(|(name, _)| *name == property) {
+        return Ok(Node::from_json(value, place));
     }
+    let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+    let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    Err(Problem::new(format!(
+        "the construct \"{id}\" of the type {kind} gives {there}, and not \"{property}\""
+    )))
 }
 
 /// Makes the constructs; their functions and events are added to the service.

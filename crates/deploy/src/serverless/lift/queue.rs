@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{Construct, attribute, function_name, logical_id};
 use crate::document::{Node, Problem};
 use crate::serverless::service::{Event, Service, get};
+use crate::serverless::stack::set;
 
 /// Seconds that messages stay in the queue of what failed: as long as there is.
 const KEPT: u32 = 14 * 24 * 60 * 60;
@@ -98,7 +99,7 @@ pub(super) fn make(construct: &mut Construct<'_>, service: &mut Service<'_>) -> 
         "functionResponseType": "ReportBatchItemFailures",
     });
     if let Some(most) = construct.json("maxConcurrency") {
-        event["maximumConcurrency"] = most;
+        set(&mut event, "maximumConcurrency", most);
     }
     let node = Node::from_json(&event, construct.node.place);
     let event = Event { kind: "sqs".to_owned(), node, path: format!("constructs.{id}") };

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Construct, attribute, logical_id};
 use crate::serverless::naming::upper_first;
+use crate::serverless::stack::set;
 
 /// What functions may do with the bucket.
 const ACTIONS: [&str; 14] = [
@@ -53,7 +54,7 @@ pub(super) fn make(construct: &mut Construct<'_>) {
     for rule in construct.json("lifecycleRules").as_ref().and_then(Json::as_array).into_iter().flatten() {
         let mut rule = capitals(rule);
         if rule.get("Status").is_none() {
-            rule["Status"] = json!("Enabled");
+            set(&mut rule, "Status", json!("Enabled"));
         }
         rules.push(rule);
     }
@@ -71,7 +72,8 @@ pub(super) fn make(construct: &mut Construct<'_>) {
         "VersioningConfiguration": {"Status": "Enabled"},
     });
     if acl {
-        properties["OwnershipControls"] = json!({"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]});
+        let owner = json!({"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]});
+        set(&mut properties, "OwnershipControls", owner);
     }
     if let Some(cors) = construct.json("cors") {
         let rules = match cors {
@@ -80,7 +82,7 @@ pub(super) fn make(construct: &mut Construct<'_>) {
             }]),
             rules => capitals(&rules),
         };
-        properties["CorsConfiguration"] = json!({"CorsRules": rules});
+        set(&mut properties, "CorsConfiguration", json!({"CorsRules": rules}));
     }
     let mut statements = vec![json!({
         "Action": "s3:*",

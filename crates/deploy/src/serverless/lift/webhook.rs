@@ -6,6 +6,7 @@ use super::{Construct, attribute, function_name, logical_id};
 use crate::document::Problem;
 use crate::serverless::naming;
 use crate::serverless::service::{Service, get};
+use crate::serverless::stack::set;
 
 /// What `${construct:}` gives.
 pub(super) fn variables(id: &str) -> Vec<(&'static str, Json)> {
@@ -77,8 +78,8 @@ pub(super) fn make(construct: &mut Construct<'_>, service: &mut Service<'_>) -> 
         let name = function_name(&id, "Authorizer");
         let function = attribute(&naming::function(&name), "Arn");
         let authorizer = allow_authorizer(construct, &role, &api, &function, &service.region);
-        route["AuthorizationType"] = json!("CUSTOM");
-        route["AuthorizerId"] = json!({"Ref": authorizer});
+        set(&mut route, "AuthorizationType", json!("CUSTOM"));
+        set(&mut route, "AuthorizerId", json!({"Ref": authorizer}));
         service.add_function(&name, node, format!("constructs.{id}.authorizer"));
     }
     construct.add(&logical_id(&id, &["Route"], false), "AWS::ApiGatewayV2::Route", route);

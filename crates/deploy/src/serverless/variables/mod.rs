@@ -89,10 +89,10 @@ impl<'a> Variables<'a> {
             return Err(problems);
         }
         // Everything that follows asks the document for the stage and the region.
-        if let Some(provider) = node.as_mapping_mut().and_then(|root| root.get_mut("provider")) {
-            if provider.as_str().is_some() {
-                *provider = Node::tagged(provider.place, "name", provider.clone());
-            }
+        if let Some(provider) = node.as_mapping_mut().and_then(|root| root.get_mut("provider"))
+            && provider.as_str().is_some()
+        {
+            *provider = Node::tagged(provider.place, "name", provider.clone());
         }
         Ok(node)
     }
@@ -221,7 +221,7 @@ impl<'a> Variables<'a> {
         let mut node = from.clone();
         for key in address.split('.').filter(|key| !key.is_empty()) {
             if let Some(text) = node.as_str().filter(|text| text.contains("${")) {
-                node = self.string(&text.to_owned(), place)?;
+                node = self.string(text, place)?;
             }
             let next = match &node.value {
                 Value::Mapping(mapping) => mapping.get(key),
