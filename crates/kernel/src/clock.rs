@@ -3,6 +3,7 @@
 
 mod manual;
 mod system;
+mod text;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 

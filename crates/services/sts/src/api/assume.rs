@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use moln_kernel::{ApiError, Arn, Context, Session, ports::RoleFacts};
+use moln_policy::Keys;
 
 use super::own::{chars, second_factor};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     policies,
     session::Wanted,
     tags::{self, SessionTags},
-    trust::{self, Asked},
+    trust::Asked,
 };
 
 /// What is wanted of a role.
@@ -100,7 +101,11 @@ impl Sessions {
         role: &RoleFacts,
         asked: &Assumption<'_>,
     ) -> Result<(), &'static str> {
-        let mut keys = trust::keys(ctx, asked.service);
+        let mut keys = Keys::default();
+        match asked.service {
+            Some(_) => keys.tell_service(ctx),
+            None => keys.tell(ctx),
+        }
         keys.set("sts:RoleSessionName", asked.session_name);
         keys.set("sts:DurationSeconds", asked.lasting.as_secs().to_string());
         if let Some(id) = asked.external_id {
