@@ -8,6 +8,7 @@ mod keys;
 mod lanes;
 mod queue;
 mod shard;
+mod standing;
 
 use std::{
     borrow::Cow,
@@ -20,11 +21,12 @@ use std::{
     time::Duration,
 };
 
-use moln_kernel::{RecursiveLoop, SharedClock, clock::BoxFuture};
+use moln_kernel::{RecursiveLoop, SharedClock, Timestamp, clock::BoxFuture};
 use moln_store::{Batch, Limits, Op, Store};
 
 pub use delivery::{Address, Attribute, Delivery, Failure, Retry};
 pub use queue::QueueTarget;
+pub use standing::{Waiting, Witness};
 
 use crate::{Workers, fence::Fence};
 
@@ -89,6 +91,7 @@ struct Inner {
     store: Store,
     clock: SharedClock,
     targets: RwLock<BTreeMap<Cow<'static, str>, Arc<dyn Target>>>,
+    witnesses: RwLock<Vec<(&'static str, Arc<dyn Witness>)>>,
     delivered: AtomicU64,
     retried: AtomicU64,
     dead_lettered: AtomicU64,
@@ -105,6 +108,7 @@ impl Outbox {
             store,
             clock,
             targets,
+            witnesses: RwLock::default(),
             delivered,
             retried,
             dead_lettered,
@@ -161,6 +165,22 @@ impl Outbox {
 }
 
 impl Inner {
+    /// Tells whoever wants to know that a delivery was given up.
+    fn given_up(
+        &self,
+        delivery: &Delivery,
+        failure: &Failure,
+        dead_letter: Option<&Address>,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) {
+        let Some(source) = delivery.source.as_deref() else { return };
+        let witnesses = self.witnesses.read().unwrap_or_else(PoisonError::into_inner);
+        for (_, witness) in witnesses.iter().filter(|(prefix, _)| source.starts_with(prefix)) {
+            witness.given_up(delivery, failure, dead_letter, now, batch);
+        }
+    }
+
     fn target(&self, kind: &str) -> Option<Arc<dyn Target>> {
         self.targets.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
     }

@@ -131,11 +131,13 @@ impl Attempt {
                 Outbox::put_within(batch, &plain, MAX_DEAD_LETTER).is_ok()
             };
             if fits {
+                self.shared.given_up(delivery, failure, Some(to), now, batch);
                 self.shared.dead_lettered.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(target = %arn, dead_letter = %to.arn, attempts, %failure, "a delivery became a dead letter");
                 return;
             }
         }
+        self.shared.given_up(delivery, failure, None, now, batch);
         self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         let id = u128::from_be_bytes(delivery.id);
         let source = delivery.source.as_deref().unwrap_or_default();

@@ -34,6 +34,16 @@ pub(super) fn lane(delivery: &Delivery) -> LaneId {
     LaneId { target, order }
 }
 
+/// The shard a delivery belongs to.
+pub(super) fn shard_of(delivery: &Delivery) -> u8 {
+    shard(lane(delivery))
+}
+
+/// The id of the delivery in a row of either kind.
+pub(super) fn id(row: &[u8]) -> Option<[u8; 16]> {
+    tail(row)?.get(32..)?.try_into().ok()
+}
+
 fn shard(lane: LaneId) -> u8 {
     u8::try_from(lane.target % u64::from(SHARDS)).unwrap_or_default()
 }
