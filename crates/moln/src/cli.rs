@@ -7,6 +7,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::s3::S3;
+
 const EXAMPLES: &str = "\
 Examples:
   moln serve                          answer on http://127.0.0.1:4566, data in ~/.local/share/moln
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Invoke(Invoke),
     /// Print what a function, or a log group, has logged.
     Logs(Logs),
+    /// Tell why an object is what it is.
+    S3(S3),
     /// Ask a running server how it is.
     Health(Health),
     /// Look at or install the languages that functions run in.
@@ -409,6 +413,8 @@ pub(crate) struct Template {
     pub(crate) directory: PathBuf,
     #[command(flatten)]
     pub(crate) choices: Choices,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 /// Options of `invoke`.

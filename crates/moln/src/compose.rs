@@ -37,7 +37,9 @@ use moln_sts::Sessions;
 use moln_wire::site::Site;
 use tokio::sync::watch;
 
-use crate::{blobs, config::Config, control::Operator, failure::Failure, functions, keys::Keyring};
+use crate::{
+    blobs, config::Config, control::Operator, failure::Failure, figures::Figures, functions, keys::Keyring,
+};
 
 /// How long background work may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -149,6 +151,7 @@ pub(crate) fn compose(
         isolated: config.isolate_functions,
         platform,
     })?;
+    let figures = Arc::new(Figures::default());
     let lambda = Lambda::open(Ports {
         store: store.clone(),
         blobs: blobs.clone(),
@@ -157,7 +160,7 @@ pub(crate) fn compose(
         timers: timers.clone(),
         outbox: outbox.clone(),
         logs: logs.clone(),
-        metrics: Arc::new(NoMetrics),
+        metrics: figures.clone(),
         queues: queues.clone(),
         sources: queues.clone(),
         topics: None,
@@ -177,6 +180,7 @@ pub(crate) fn compose(
         logs: logs.clone(),
         queues: Some(queues.clone()),
         buses: None,
+        objects: Some(buckets.clone()),
     })
     .map_err(bad)?;
     let handlers = [
@@ -185,6 +189,7 @@ pub(crate) fn compose(
         moln_logs::resources::handlers(&logs),
         moln_iam::resources::handlers(&iam),
         moln_s3::resources::handlers(&buckets),
+        moln_apigateway::resources::handlers(&apis),
     ];
     let stacks = Stacks::open(moln_cloudformation::Ports {
         store: store.clone(),
@@ -221,7 +226,7 @@ pub(crate) fn compose(
     let iam = Registration::new(Arc::new(moln_iam::model::Api(iam)));
     let sts = Registration::new(Arc::new(moln_sts::model::Api(sessions)));
 
-    let s3 = Registration::new(Arc::new(moln_s3::model::Api(buckets)))
+    let s3 = Registration::new(Arc::new(moln_s3::model::Api(Arc::clone(&buckets))))
         .claims(moln_s3::claims)
         .raw(moln_s3::is_raw)
         .open()
@@ -232,7 +237,9 @@ pub(crate) fn compose(
         advance,
         store: store.clone(),
         blobs,
+        buckets,
         workers: workers.clone(),
+        figures,
         stop: stop.clone(),
     };
     let doorkeeper =

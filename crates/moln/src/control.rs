@@ -8,11 +8,12 @@ use moln_gateway::{
     metrics::Exposition,
 };
 use moln_kernel::{ApiError, MovableClock, Timestamp, clock::BoxFuture};
+use moln_s3::Buckets;
 use moln_store::{Blobs, Stats, Store, stats::SYNC_BUCKETS_MICROS};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::{compose, pieces};
+use crate::{compose, figures::Figures, pieces};
 
 /// Operates the process.
 pub(crate) struct Operator {
@@ -20,7 +21,9 @@ pub(crate) struct Operator {
     pub(crate) advance: Advance,
     pub(crate) store: Store,
     pub(crate) blobs: Blobs,
+    pub(crate) buckets: Arc<Buckets>,
     pub(crate) workers: Workers,
+    pub(crate) figures: Arc<Figures>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -60,6 +63,7 @@ impl Control for Operator {
     fn metrics(&self, out: &mut Exposition) {
         store_metrics(&self.store.stats(), out);
         worker_metrics(&self.workers, out);
+        self.figures.write(out);
     }
 
     fn details(&self) -> Value {
@@ -81,6 +85,20 @@ impl Control for Operator {
         json!({
             "store": { "commits": stats.commits, "queue": stats.queue, "diskBytes": stats.disk_bytes },
             "workers": workers,
+        })
+    }
+
+    fn page<'a>(
+        &'a self,
+        path: &'a str,
+        query: &'a [(String, String)],
+    ) -> BoxFuture<'a, Option<Result<Value, ApiError>>> {
+        let of = |name: &str| query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value);
+        Box::pin(async move {
+            match path {
+                "/_moln/s3/why" => Some(self.buckets.why(of("bucket"), of("key")).await),
+                _ => None,
+            }
         })
     }
 

@@ -9,6 +9,7 @@ mod health;
 mod invoke;
 mod logs;
 pub(crate) mod runtimes;
+pub(crate) mod s3;
 mod serve;
 mod up;
 
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Restore(options) => backup::restore(&options),
         Command::Invoke(options) => blocking(invoke::run(&options)),
         Command::Logs(options) => blocking(logs::run(&options)),
+        Command::S3(options) => blocking(s3::run(&options)),
         Command::Health(options) => blocking(health::run(&options)),
         Command::Runtimes(options) => runtimes::run(options.what),
     }

@@ -26,10 +26,11 @@ mod tables;
 mod tags;
 mod together;
 mod versions;
+mod why;
 
 use std::sync::{Arc, OnceLock};
 
-use moln_fabric::Timers;
+use moln_fabric::{Outbox, Timers};
 use moln_kernel::{
     ApiError, SharedClock, ids,
     pagination::Pagination,
@@ -70,6 +71,10 @@ pub struct Buckets {
     pub(crate) waste: tokio::sync::Notify,
     /// There are log records to be delivered.
     pub(crate) records: tokio::sync::Notify,
+    /// What functions read.
+    pub(crate) readers: why::Readers,
+    /// Where notifications wait: to tell how they stand.
+    pub(crate) outbox: OnceLock<Outbox>,
 }
 
 impl Buckets {
@@ -87,6 +92,8 @@ impl Buckets {
             functions: OnceLock::new(),
             waste: tokio::sync::Notify::new(),
             records: tokio::sync::Notify::new(),
+            readers: why::Readers::default(),
+            outbox: OnceLock::new(),
         }))
     }
 

@@ -52,6 +52,16 @@ pub const METADATA: usize = 2048;
 pub const OBJECT_TAGS: usize = 10;
 /// Keys of a page of a list, and of one `DeleteObjects`.
 pub const PAGE: usize = 1000;
+/// Readers of a key that `moln s3 why` tells of: the last ones, each function and version once.
+pub const READERS: usize = 16;
+/// Keys whose reads wait to be written.
+pub const READS_IN_MEMORY: usize = 10_000;
+/// Events of a key that `moln s3 why` tells of, at most.
+pub const EVENT_SLOTS: u64 = 32;
+/// Days after which events and reads are forgotten.
+pub const WHY_DAYS: u64 = 14;
+/// Versions that `moln s3 why` tells of.
+pub const WHY_VERSIONS: usize = 100;
 /// How long records of server access logs wait for others to share an object with.
 pub const LOG_DELIVERY: std::time::Duration = std::time::Duration::from_mins(5);
 /// Bytes of the prefix of log objects' keys, which leave room for date, place and a name of their own.

@@ -151,6 +151,7 @@ impl Buckets {
             BUCKETS.delete(&mut batch, &bucket.name);
             OWNED.delete(&mut batch, &(bucket.row.account.clone(), bucket.name.clone()));
             configuration::remove_all(&mut batch, bucket.row.number);
+            crate::why::forget(&mut batch, bucket.row.number);
             let committed = self.store.commit(batch).await;
             self.pictures.forget(&bucket.name);
             match committed {

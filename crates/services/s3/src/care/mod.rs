@@ -15,6 +15,7 @@ use crate::{
     bucket::Bucket,
     logging::LogDelivery,
     replication::{self, Replicator},
+    why::Chronicler,
 };
 
 /// On whose behalf.
@@ -39,6 +40,7 @@ fn context(bucket: &Bucket, now: Timestamp) -> Context {
 impl Buckets {
     /// Offers what the outbox delivers to: other buckets.
     pub fn register(self: &Arc<Self>, outbox: &Outbox) {
+        self.ask(outbox);
         outbox.register(replication::KIND, Arc::new(Replicator(Arc::downgrade(self))));
     }
 
@@ -47,6 +49,8 @@ impl Buckets {
         restores::register(self);
         let buckets = Arc::clone(self);
         workers.spawn("s3/sweep", move || sweep::Sweeper(Arc::clone(&buckets)));
+        let buckets = Arc::clone(self);
+        workers.spawn("s3/why", move || Chronicler::new(Arc::clone(&buckets)));
         let buckets = Arc::clone(self);
         workers.spawn("s3/logs", move || LogDelivery::new(Arc::clone(&buckets)));
         let buckets = Arc::clone(self);

@@ -18,7 +18,8 @@ use crate::{
     bucket::Bucket,
     errors,
     model::{NotificationConfiguration, NotificationConfigurationFilter},
-    tables::configuration::Kind,
+    tables::{configuration::Kind, why::DeliveryRow},
+    why,
 };
 
 /// Kinds of targets, as the outbox knows them.
@@ -38,17 +39,24 @@ pub(crate) fn tell(
 ) -> Result<(), ApiError> {
     let Some(set) = bucket.setting::<NotificationConfiguration>(Kind::Notification)? else { return Ok(()) };
     let arn: Arc<str> = format!("arn:aws:s3:::{}", bucket.name).into();
-    let mut deliver = |kind: &'static str, target: &str, payload: String, subject: bool| {
+    let mut told = Vec::new();
+    let mut deliver = |kind: &'static str, target: &str, (id, payload): (Option<&str>, String)| {
         let mut delivery = Delivery::new(Address::new(kind, target), payload, happening.when);
         delivery.source = Some(Arc::clone(&arn));
         delivery.trace.clone_from(&ctx.trace);
         delivery.lineage = ctx.lineage.clone();
         // The bucket is a hop of its own. A chain that goes round is stopped at the target, whose dead letters are watched.
         let _ = delivery.lineage.push(Arc::clone(&arn), moln_kernel::RecursiveLoop::Allow);
-        if subject {
+        if kind == kinds::TOPIC {
             let attribute = moln_fabric::outbox::Attribute::text("Amazon S3 Notification");
             delivery.attributes.insert("Subject".into(), attribute);
         }
+        told.push(DeliveryRow {
+            id: delivery.id,
+            kind: kind.into(),
+            target: target.into(),
+            configuration: id.map(str::to_owned),
+        });
         Outbox::put(batch, &delivery).map_err(|why| {
             tracing::error!(%why, bucket = bucket.name, "a notification is too large");
             errors::internal()
@@ -58,27 +66,27 @@ pub(crate) fn tell(
     for one in set.queue_configurations.iter().flatten() {
         if wants(&one.events, one.filter.as_ref(), happening.event, key) {
             let payload = record::records(ctx, bucket, happening, one.id.as_deref().unwrap_or_default());
-            deliver(kinds::QUEUE, &one.queue_arn, payload, false)?;
+            deliver(kinds::QUEUE, &one.queue_arn, (one.id.as_deref(), payload))?;
         }
     }
     for one in set.topic_configurations.iter().flatten() {
         if wants(&one.events, one.filter.as_ref(), happening.event, key) {
             let payload = record::records(ctx, bucket, happening, one.id.as_deref().unwrap_or_default());
-            deliver(kinds::TOPIC, &one.topic_arn, payload, true)?;
+            deliver(kinds::TOPIC, &one.topic_arn, (one.id.as_deref(), payload))?;
         }
     }
     for one in set.lambda_function_configurations.iter().flatten() {
         if wants(&one.events, one.filter.as_ref(), happening.event, key) {
             let payload = record::records(ctx, bucket, happening, one.id.as_deref().unwrap_or_default());
-            deliver(kinds::FUNCTION, &one.lambda_function_arn, payload, false)?;
+            deliver(kinds::FUNCTION, &one.lambda_function_arn, (one.id.as_deref(), payload))?;
         }
     }
     if set.event_bridge_configuration.is_some() {
         let payload = record::bus_event(ctx, bucket, happening);
         let bus = format!("arn:aws:events:{}:{}:event-bus/default", bucket.row.region, bucket.row.account);
-        deliver(kinds::BUS, &bus, payload, false)?;
+        deliver(kinds::BUS, &bus, (None, payload))?;
     }
-    Ok(())
+    if told.is_empty() { Ok(()) } else { why::note_event(batch, ctx, bucket, happening, told) }
 }
 
 /// Whether a configuration is about an event on a key.

@@ -6,3 +6,4 @@ pub(crate) mod listed;
 pub(crate) mod log;
 pub(crate) mod object;
 pub(crate) mod upload;
+pub(crate) mod why;

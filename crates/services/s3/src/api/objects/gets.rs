@@ -79,6 +79,7 @@ impl Buckets {
         tell_checksum!(output, checksum);
         tell_encryption!(output, found.row.encryption);
         self.tell(ctx, &bucket, &found, &Asked::of_get(input), &mut output)?;
+        self.readers.note(ctx, &bucket, &input.key, &found.row);
         Ok(output)
     }
 
