@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) async fn run(options: &Deploy) -> Result<ExitCode, Failure> {
     let server = Server::find(&options.target)?;
-    let project = directory::project(&options.directory, &options.choices)?;
+    let project = directory::project(&options.directory, &options.choices, &server)?;
     let aws = Aws { server: &server, region: directory::region(&options.choices, project.region.as_deref()) };
     let mut progress = Progress::new(options.json);
     let deployed = deploy::deploy(&aws, project, &mut progress).await?;
@@ -23,7 +23,7 @@ pub(super) async fn run(options: &Deploy) -> Result<ExitCode, Failure> {
 
 pub(super) async fn info(options: &Named) -> Result<ExitCode, Failure> {
     let server = Server::find(&options.target)?;
-    let (name, region) = directory::stack(options)?;
+    let (name, region) = directory::stack(options, &server)?;
     let aws = Aws { server: &server, region };
     show(&aws, &name, &Progress::new(options.json)).await?;
     Ok(ExitCode::SUCCESS)
@@ -31,7 +31,7 @@ pub(super) async fn info(options: &Named) -> Result<ExitCode, Failure> {
 
 pub(super) async fn remove(options: &Named) -> Result<ExitCode, Failure> {
     let server = Server::find(&options.target)?;
-    let (name, region) = directory::stack(options)?;
+    let (name, region) = directory::stack(options, &server)?;
     let aws = Aws { server: &server, region };
     let mut progress = Progress::new(options.json);
     let stack = Stack { aws: &aws, name: &name };
@@ -45,7 +45,8 @@ pub(super) async fn remove(options: &Named) -> Result<ExitCode, Failure> {
 }
 
 pub(super) fn template(options: &Template) -> Result<ExitCode, Failure> {
-    let project = directory::project(&options.directory, &options.choices)?;
+    let server = Server::find(&options.target)?;
+    let project = directory::project(&options.directory, &options.choices, &server)?;
     let text = serde_json::to_string_pretty(&project.template);
     say(&text.map_err(|why| Failure::new(format!("the template cannot be written: {why}.")))?);
     Ok(ExitCode::SUCCESS)

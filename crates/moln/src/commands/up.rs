@@ -29,7 +29,7 @@ pub(super) async fn run(options: &Up) -> Result<ExitCode, Failure> {
     let choices = &options.deploy.choices;
     let directory = &options.deploy.directory;
     // What is wrong with the files is said before anything is started.
-    let project = directory::project(directory, choices)?;
+    let project = directory::project(directory, choices, &server)?;
     let started = start(&server, options).await?;
     let region = directory::region(choices, project.region.as_deref());
     let aws = Aws { server: &server, region };
@@ -64,10 +64,10 @@ async fn stay(
             continue;
         }
         // A file that does not parse is being written, or wrong: both are told, and what runs goes on.
-        let changed = match directory::project(directory, choices) {
+        let changed = match directory::project(directory, choices, aws.server) {
             Ok(changed) => changed,
             Err(failure) => {
-                progress.say(&progress.paint(31, &failure.to_string()));
+                progress.problem(&failure);
                 continue;
             }
         };
@@ -79,7 +79,7 @@ async fn stay(
                 follow = Follow::new(aws, &name, &summary.names()).await?;
             }
             Ok((now, false)) => deployed = now,
-            Err(failure) => progress.say(&progress.paint(31, &failure.to_string())),
+            Err(failure) => progress.problem(&failure),
         }
     }
 }

@@ -5,29 +5,75 @@ use std::path::{Path, PathBuf};
 use moln_deploy::{
     document::{self, Problem},
     project::Project,
+    serverless,
 };
+use moln_kernel::{Clock as _, SystemClock};
 
+use super::outside::Running;
 use crate::{
     aws::region_of_environment,
     cli::{Choices, Named},
+    client::{Server, signer},
     failure::Failure,
 };
 
 /// Plain and SAM templates, by the names that their tools look for.
 const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 
-/// Reads what a directory, or a deployment file, comes to.
-pub(crate) fn project(directory: &Path, choices: &Choices) -> Result<Project, Failure> {
+/// Reads what a directory, or a deployment file, comes to. The server is asked only where the file asks for what runs.
+pub(crate) fn project(directory: &Path, choices: &Choices, server: &Server) -> Result<Project, Failure> {
+    if let Some(service) = service_directory(directory) {
+        return service_project(&service, choices, server);
+    }
     let file = find(directory)?;
     template(&file, choices)
 }
 
+/// The directory of a `serverless.yml`: the one that was given, or that of the file that was given.
+fn service_directory(given: &Path) -> Option<PathBuf> {
+    let directory = if given.is_file() { given.parent()?.to_owned() } else { given.to_owned() };
+    // A path of one name has an empty parent.
+    let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
+    let file = serverless::find(&directory)?;
+    let same = given.is_dir() || given.file_name() == file.file_name();
+    same.then_some(directory)
+}
+
+/// A service of the Serverless framework.
+fn service_project(directory: &Path, choices: &Choices, server: &Server) -> Result<Project, Failure> {
+    let options = serverless::Options {
+        stage: choices.stage.clone(),
+        region: choices.region.clone(),
+        params: parameters(choices)?.into_iter().collect(),
+        env: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        ignore_plugins: choices.ignore_plugins.clone(),
+        account: account_of_environment(),
+        instance: format!("{:x}", SystemClock::default().now().millis()),
+        outside: Some(&Running(server)),
+        ..serverless::Options::default()
+    };
+    let mut project = serverless::project(directory, &options).map_err(|found| problems(&found))?;
+    if let Some(stack) = &choices.stack {
+        project.stack.clone_from(stack);
+    }
+    Ok(project)
+}
+
+/// The account that a development server takes a key for: the key itself if it is twelve digits.
+fn account_of_environment() -> String {
+    let key = signer().map(|signer| signer.access_key).unwrap_or_default();
+    let account = key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit());
+    if account { key } else { "000000000000".to_owned() }
+}
+
 /// The stack's name and region: what the command line says, else what the files say.
-pub(crate) fn stack(options: &Named) -> Result<(String, String), Failure> {
+pub(crate) fn stack(options: &Named, server: &Server) -> Result<(String, String), Failure> {
     if let Some(name) = &options.choices.stack {
         return Ok((name.clone(), region(&options.choices, None)));
     }
-    let project = project(&options.directory, &options.choices)?;
+    let project = project(&options.directory, &options.choices, server)?;
     let region = region(&options.choices, project.region.as_deref());
     Ok((project.stack, region))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod follow;
+mod outside;
 pub(crate) mod progress;
 pub(crate) mod stack;
 pub(crate) mod summary;

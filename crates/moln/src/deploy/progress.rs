@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::failure::Failure;
+
 /// Something that happened to a resource.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -43,6 +45,12 @@ impl Progress {
         if self.json {
             let _ = writeln!(io::stdout(), "{value}");
         }
+    }
+
+    /// What went wrong, though it ends nothing.
+    pub(crate) fn problem(&self, failure: &Failure) {
+        self.say(&self.paint(31, &failure.to_string()));
+        self.tell(&json!({ "problem": failure.to_string() }));
     }
 
     /// Text in an ANSI colour, where there is one.
