@@ -12,7 +12,10 @@
 mod api;
 mod errors;
 pub mod limits;
+mod openapi;
+mod outbound;
 mod recast;
+pub mod resources;
 mod serve;
 mod state;
 mod tables;
@@ -22,7 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use moln_kernel::{
     SharedClock,
     pagination::Pagination,
-    ports::{InvokeFunction, PutEvent, SendToQueue, WriteLogs},
+    ports::{InvokeFunction, Objects, PutEvent, SendToQueue, WriteLogs},
 };
 use moln_store::{Batch, Store, StoreError};
 
@@ -47,6 +50,8 @@ pub struct Ports {
     pub queues: Option<Arc<dyn SendToQueue>>,
     /// Buses, for `EventBridge-PutEvents`.
     pub buses: Option<Arc<dyn PutEvent>>,
+    /// Buckets, for documents that templates name.
+    pub objects: Option<Arc<dyn Objects>>,
 }
 
 /// The service.
@@ -55,6 +60,8 @@ pub struct Apis {
     clock: SharedClock,
     ports: Ports,
     pagination: Pagination,
+    outbound: outbound::Outbound,
+    issuers: serve::Issuers,
     registry: RwLock<state::Registry>,
     /// Changes, one at a time.
     changing: tokio::sync::Mutex<()>,
@@ -70,6 +77,8 @@ impl Apis {
             clock: Arc::clone(&ports.clock),
             store,
             ports,
+            outbound: outbound::Outbound::new(),
+            issuers: serve::Issuers::default(),
             registry: RwLock::new(registry),
             changing: tokio::sync::Mutex::default(),
         }))

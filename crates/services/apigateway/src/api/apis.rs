@@ -20,7 +20,7 @@ const HTTP_SELECTION: &str = "$request.method $request.path";
 const KEY_SELECTION: &str = "$request.header.x-api-key";
 
 impl Apis {
-    pub(super) async fn create_an_api<O: Shape + Send>(
+    pub(crate) async fn create_an_api<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateApiRequest,
@@ -39,7 +39,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn update_an_api<O: Shape + Send>(
+    pub(crate) async fn update_an_api<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateApiRequest,
@@ -52,6 +52,33 @@ impl Apis {
             check_api(&api)?;
             draft.put_api(api)?;
             requick(draft, &input)?;
+            recast(&*draft.definition.api)
+        })
+        .await
+    }
+
+    /// An API as it would be if it were made so now.
+    pub(crate) async fn replace_api<O: Shape + Send>(
+        &self,
+        ctx: &Context,
+        id: &str,
+        input: CreateApiRequest,
+    ) -> Result<O, ApiError> {
+        check(&input)?;
+        let change = UpdateApiRequest {
+            api_id: id.to_owned(),
+            target: input.target.clone(),
+            route_key: input.route_key.clone(),
+            credentials_arn: input.credentials_arn.clone(),
+            ..UpdateApiRequest::default()
+        };
+        self.change(ctx, id, |draft| {
+            let created = draft.definition.api.created_date;
+            let mut api: Api = recast(&input)?;
+            complete(draft, &mut api);
+            api.created_date = created;
+            draft.put_api(api)?;
+            requick(draft, &change)?;
             recast(&*draft.definition.api)
         })
         .await
@@ -88,7 +115,7 @@ fn check(input: &CreateApiRequest) -> Result<(), ApiError> {
     check_api(&recast(input)?)
 }
 
-pub(super) fn check_api(api: &Api) -> Result<(), ApiError> {
+pub(crate) fn check_api(api: &Api) -> Result<(), ApiError> {
     let http = api.protocol_type == "HTTP";
     if http && !matches!(api.route_selection_expression.as_str(), "" | HTTP_SELECTION) {
         return Err(errors::bad_request(format!(
@@ -131,7 +158,7 @@ fn normalise(api: &mut Api) {
 }
 
 /// What an API has that nobody asked for.
-pub(super) fn complete(draft: &Draft, api: &mut Api) {
+pub(crate) fn complete(draft: &Draft, api: &mut Api) {
     let (id, region) = (&draft.entry.id, &draft.entry.region);
     let http = api.protocol_type == "HTTP";
     let scheme = if http { "https" } else { "wss" };

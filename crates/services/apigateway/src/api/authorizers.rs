@@ -14,15 +14,16 @@ use crate::{
 };
 
 impl Apis {
-    pub(super) async fn add_authorizer<O: Shape + Send>(
+    pub(crate) async fn add_authorizer<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateAuthorizerRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
             let mut authorizer: Authorizer = recast(&input)?;
-            check(draft, &authorizer, None)?;
-            let id = draft.new_id::<Authorizer>()?;
+            check(draft, &authorizer, at)?;
+            let id = draft.id_or_new::<Authorizer>(at)?;
             authorizer.authorizer_id = Some(id.clone());
             draft.put(&id, &authorizer)?;
             recast(&authorizer)
@@ -30,7 +31,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_authorizer<O: Shape + Send>(
+    pub(crate) async fn amend_authorizer<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateAuthorizerRequest,
@@ -45,7 +46,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn remove_authorizer(&self, ctx: &Context, api: &str, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove_authorizer(&self, ctx: &Context, api: &str, id: &str) -> Result<(), ApiError> {
         self.change(ctx, api, |draft| {
             if draft.definition.routes.values().any(|route| route.authorizer_id.as_deref() == Some(id)) {
                 return Err(errors::conflict(format!(
@@ -58,7 +59,8 @@ impl Apis {
     }
 }
 
-fn check(draft: &Draft, authorizer: &Authorizer, own: Option<&str>) -> Result<(), ApiError> {
+/// Judges an authorizer; `own`: its id, when it is there already.
+pub(crate) fn check(draft: &Draft, authorizer: &Authorizer, own: Option<&str>) -> Result<(), ApiError> {
     let bad = |words: &str| Err(errors::bad_request(words));
     let http = draft.definition.api.protocol_type == "HTTP";
     let mut others = draft.definition.authorizers.iter().filter(|(id, _)| own != Some(id.as_str()));

@@ -45,16 +45,30 @@ fn put(
 
 impl Apis {
     /// A domain name of the caller's.
-    pub(super) fn domain(&self, ctx: &Context, name: &str) -> Result<Arc<Domain>, ApiError> {
+    pub(crate) fn domain(&self, ctx: &Context, name: &str) -> Result<Arc<Domain>, ApiError> {
         let found = self.registry().domains.get(&name.to_ascii_lowercase()).cloned();
         found.filter(|domain| domain.belongs(ctx)).ok_or_else(no_domain)
     }
 
-    pub(super) async fn add_domain<O: Shape + Send>(
+    /// Makes a domain name; `anew`: in the place of one that is there.
+    pub(crate) async fn put_domain<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateDomainNameRequest,
+        anew: bool,
     ) -> Result<O, ApiError> {
+        if anew {
+            return self
+                .with_domain(ctx, &input.domain_name, |domain| {
+                    let mut name: DomainName = recast(&input)?;
+                    check_domain(&name)?;
+                    complete(ctx, &mut name);
+                    let answer = recast(&name);
+                    domain.name = Arc::new(name);
+                    answer
+                })
+                .await;
+        }
         let _alone = self.changing.lock().await;
         let mut name: DomainName = recast(&input)?;
         check_domain(&name)?;
@@ -80,7 +94,7 @@ impl Apis {
     }
 
     /// Changes a domain name by what `change` does to it; mappings that differ are written.
-    pub(super) async fn with_domain<T: Send>(
+    pub(crate) async fn with_domain<T: Send>(
         &self,
         ctx: &Context,
         name: &str,
@@ -105,7 +119,7 @@ impl Apis {
         Ok(result)
     }
 
-    pub(super) async fn amend_domain<O: Shape + Send>(
+    pub(crate) async fn amend_domain<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateDomainNameRequest,
@@ -121,7 +135,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn remove_domain(&self, ctx: &Context, name: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove_domain(&self, ctx: &Context, name: &str) -> Result<(), ApiError> {
         let _alone = self.changing.lock().await;
         self.domain(ctx, name)?;
         let home = name.to_ascii_lowercase();
@@ -148,16 +162,20 @@ impl Apis {
         Ok(GetDomainNamesResponse { items: Some(items), next_token })
     }
 
-    pub(super) async fn add_mapping<O: Shape + Send>(
+    pub(crate) async fn add_mapping<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateApiMappingRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.with_domain(ctx, &input.domain_name, |domain| {
-            if domain.mappings.len() >= limits::MAPPINGS {
+            if at.is_none() && domain.mappings.len() >= limits::MAPPINGS {
                 return Err(errors::limit("ApiMapping", limits::MAPPINGS));
             }
-            let mapping = ApiMapping { api_mapping_id: Some(id(6)), ..recast(&input)? };
+            let mapping = ApiMapping {
+                api_mapping_id: Some(at.map_or_else(|| id(6), str::to_owned)),
+                ..recast(&input)?
+            };
             self.check_mapping(ctx, domain, &mapping)?;
             let answer = recast(&mapping);
             domain.mappings.insert(mapping.api_mapping_id.clone().unwrap_or_default(), Arc::new(mapping));
@@ -166,7 +184,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_mapping<O: Shape + Send>(
+    pub(crate) async fn amend_mapping<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateApiMappingRequest,
@@ -206,11 +224,11 @@ impl Apis {
         Ok(())
     }
 
-    pub(super) fn mapping<O: Shape>(&self, ctx: &Context, domain: &str, id: &str) -> Result<O, ApiError> {
+    pub(crate) fn mapping<O: Shape>(&self, ctx: &Context, domain: &str, id: &str) -> Result<O, ApiError> {
         recast(&**self.domain(ctx, domain)?.mappings.get(id).ok_or_else(no_mapping)?)
     }
 
-    pub(super) async fn remove_mapping(&self, ctx: &Context, domain: &str, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove_mapping(&self, ctx: &Context, domain: &str, id: &str) -> Result<(), ApiError> {
         self.with_domain(ctx, domain, |domain| domain.mappings.remove(id).map(drop).ok_or_else(no_mapping))
             .await
     }
@@ -228,7 +246,7 @@ impl Apis {
     }
 
     /// A VPC link of the caller's.
-    pub(super) fn link(&self, ctx: &Context, id: &str) -> Result<Arc<VpcLink>, ApiError> {
+    pub(crate) fn link(&self, ctx: &Context, id: &str) -> Result<Arc<VpcLink>, ApiError> {
         let key = (ctx.account.clone(), ctx.region.clone(), id.to_owned());
         self.registry().links.get(&key).cloned().ok_or_else(|| errors::no_such("VpcLink"))
     }
@@ -247,7 +265,7 @@ impl Apis {
         Ok(link)
     }
 
-    pub(super) async fn add_link<O: Shape + Send>(
+    pub(crate) async fn add_link<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateVpcLinkRequest,
@@ -272,7 +290,7 @@ impl Apis {
     }
 
     /// Changes a VPC link by what `change` does to it.
-    pub(super) async fn with_link(
+    pub(crate) async fn with_link(
         &self,
         ctx: &Context,
         id: &str,
@@ -284,7 +302,7 @@ impl Apis {
         self.put_link(ctx, link).await
     }
 
-    pub(super) async fn amend_link<O: Shape + Send>(
+    pub(crate) async fn amend_link<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateVpcLinkRequest,
@@ -298,7 +316,7 @@ impl Apis {
         recast(&*self.with_link(ctx, &input.vpc_link_id, named).await?)
     }
 
-    pub(super) async fn remove_link(&self, ctx: &Context, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove_link(&self, ctx: &Context, id: &str) -> Result<(), ApiError> {
         let _alone = self.changing.lock().await;
         self.link(ctx, id)?;
         let mut batch = Batch::default();

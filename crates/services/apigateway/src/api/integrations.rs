@@ -17,16 +17,17 @@ use crate::{
 };
 
 impl Apis {
-    pub(super) async fn add_integration<O: Shape + Send>(
+    pub(crate) async fn add_integration<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateIntegrationRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
             let mut integration: Integration = recast(&input)?;
             complete(draft, &mut integration);
             check(draft, &integration)?;
-            let id = draft.new_id::<Integration>()?;
+            let id = draft.id_or_new::<Integration>(at)?;
             integration.integration_id = Some(id.clone());
             draft.put(&id, &integration)?;
             recast(&integration)
@@ -34,7 +35,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_integration<O: Shape + Send>(
+    pub(crate) async fn amend_integration<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateIntegrationRequest,
@@ -69,7 +70,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn remove_integration(
+    pub(crate) async fn remove_integration(
         &self,
         ctx: &Context,
         api: &str,
@@ -93,21 +94,26 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn add_integration_response<O: Shape + Send>(
+    pub(crate) async fn add_integration_response<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateIntegrationResponseRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
             let response: IntegrationResponse = recast(&input)?;
             check_response(draft, &input.integration_id, &response)?;
             let below = format!("{}/", input.integration_id);
-            let mut rows =
-                draft.definition.integration_responses.iter().filter(|(key, _)| key.starts_with(&below));
-            if rows.any(|(_, one)| one.integration_response_key == response.integration_response_key) {
+            let own = at.map(|id| format!("{below}{id}"));
+            let others = draft.definition.integration_responses.iter();
+            let mut others = others.filter(|(key, _)| key.starts_with(&below) && own.as_ref() != Some(key));
+            if others.any(|(_, one)| one.integration_response_key == response.integration_response_key) {
                 return Err(errors::conflict("IntegrationResponse already exists for this integration"));
             }
-            let id = draft.new_id::<IntegrationResponse>()?;
+            let id = match at {
+                Some(id) => id.to_owned(),
+                None => draft.new_id::<IntegrationResponse>()?,
+            };
             let response = IntegrationResponse { integration_response_id: Some(id.clone()), ..response };
             draft.put(&format!("{below}{id}"), &response)?;
             recast(&response)
@@ -115,7 +121,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_integration_response<O: Shape + Send>(
+    pub(crate) async fn amend_integration_response<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateIntegrationResponseRequest,
@@ -133,7 +139,7 @@ impl Apis {
 }
 
 /// What an integration has that nobody asked for.
-pub(super) fn complete(draft: &Draft, integration: &mut Integration) {
+pub(crate) fn complete(draft: &Draft, integration: &mut Integration) {
     let http = draft.definition.api.protocol_type == "HTTP";
     let longest = if http { 30_000 } else { limits::WEBSOCKET_TIMEOUT };
     integration.connection_type.get_or_insert_with(|| "INTERNET".to_owned());
@@ -153,7 +159,7 @@ pub(super) fn complete(draft: &Draft, integration: &mut Integration) {
 }
 
 /// Judges an integration.
-pub(super) fn check(draft: &Draft, integration: &Integration) -> Result<(), ApiError> {
+pub(crate) fn check(draft: &Draft, integration: &Integration) -> Result<(), ApiError> {
     let http = draft.definition.api.protocol_type == "HTTP";
     let kind = integration.integration_type.as_deref().unwrap_or_default();
     let uri = integration.integration_uri.as_deref();

@@ -23,6 +23,11 @@ use crate::{
 };
 use page::Asked;
 
+pub(crate) use apis::{check_api, complete};
+pub(crate) use authorizers::check as check_authorizer;
+pub(crate) use integrations::{check as check_integration, complete as complete_integration};
+pub(crate) use routes::check as check_route;
+
 impl Hooks for Apis {
     fn translate(&self, _: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
         Some(errors::bad_request(moln_wire::validate::validation_exception(failures).message))
@@ -43,7 +48,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateApiMappingRequest,
     ) -> Result<model::CreateApiMappingResponse, ApiError> {
-        self.add_mapping(ctx, input).await
+        self.add_mapping(ctx, input, None).await
     }
 
     async fn create_authorizer(
@@ -51,7 +56,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateAuthorizerRequest,
     ) -> Result<model::CreateAuthorizerResponse, ApiError> {
-        self.add_authorizer(ctx, input).await
+        self.add_authorizer(ctx, input, None).await
     }
 
     async fn create_deployment(
@@ -67,7 +72,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateDomainNameRequest,
     ) -> Result<model::CreateDomainNameResponse, ApiError> {
-        self.add_domain(ctx, input).await
+        self.put_domain(ctx, input, false).await
     }
 
     async fn create_integration(
@@ -75,7 +80,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateIntegrationRequest,
     ) -> Result<model::CreateIntegrationResult, ApiError> {
-        self.add_integration(ctx, input).await
+        self.add_integration(ctx, input, None).await
     }
 
     async fn create_integration_response(
@@ -83,7 +88,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateIntegrationResponseRequest,
     ) -> Result<model::CreateIntegrationResponseResponse, ApiError> {
-        self.add_integration_response(ctx, input).await
+        self.add_integration_response(ctx, input, None).await
     }
 
     async fn create_model(
@@ -91,7 +96,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateModelRequest,
     ) -> Result<model::CreateModelResponse, ApiError> {
-        self.add_model(ctx, input).await
+        self.add_model(ctx, input, None).await
     }
 
     async fn create_route(
@@ -99,7 +104,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateRouteRequest,
     ) -> Result<model::CreateRouteResult, ApiError> {
-        self.add_route(ctx, input).await
+        self.add_route(ctx, input, None).await
     }
 
     async fn create_route_response(
@@ -107,7 +112,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateRouteResponseRequest,
     ) -> Result<model::CreateRouteResponseResponse, ApiError> {
-        self.add_route_response(ctx, input).await
+        self.add_route_response(ctx, input, None).await
     }
 
     async fn create_stage(
@@ -115,7 +120,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateStageRequest,
     ) -> Result<model::CreateStageResponse, ApiError> {
-        self.add_stage(ctx, input).await
+        self.add_stage(ctx, input, false).await
     }
 
     async fn create_vpc_link(
@@ -208,7 +213,7 @@ impl Apigatewayv2 for Apis {
     }
 
     async fn delete_model(&self, ctx: &Context, input: model::DeleteModelRequest) -> Result<(), ApiError> {
-        self.remove_part::<model::Model>(ctx, &input.api_id, &input.model_id).await
+        self.remove_model(ctx, &input.api_id, &input.model_id).await
     }
 
     async fn delete_route(&self, ctx: &Context, input: model::DeleteRouteRequest) -> Result<(), ApiError> {
@@ -256,6 +261,32 @@ impl Apigatewayv2 for Apis {
     ) -> Result<model::DeleteVpcLinkResponse, ApiError> {
         self.remove_link(ctx, &input.vpc_link_id).await?;
         Ok(model::DeleteVpcLinkResponse::default())
+    }
+
+    async fn export_api(
+        &self,
+        ctx: &Context,
+        input: model::ExportApiRequest,
+    ) -> Result<model::ExportApiResponse, ApiError> {
+        self.export_document(ctx, &input)
+    }
+
+    async fn import_api(
+        &self,
+        ctx: &Context,
+        input: model::ImportApiRequest,
+    ) -> Result<model::ImportApiResponse, ApiError> {
+        self.import_document(ctx, None, input).await
+    }
+
+    async fn reimport_api(
+        &self,
+        ctx: &Context,
+        input: model::ReimportApiRequest,
+    ) -> Result<model::ReimportApiResponse, ApiError> {
+        let id = input.api_id.clone();
+        let input = recast(&input)?;
+        self.import_document(ctx, Some(&id), input).await
     }
 
     async fn get_api(

@@ -7,22 +7,23 @@ use moln_wire::Shape;
 
 use crate::{
     Apis, errors,
-    model::{CreateModelRequest, GetModelTemplateResponse, Model, UpdateModelRequest},
+    model::{CreateModelRequest, Model, UpdateModelRequest},
     recast::{amended, recast},
     state::Draft,
 };
 
 impl Apis {
-    pub(super) async fn add_model<O: Shape + Send>(
+    pub(crate) async fn add_model<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateModelRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
             let mut model: Model = recast(&input)?;
             model.content_type.get_or_insert_with(|| "application/json".to_owned());
-            check(draft, &model, None)?;
-            let id = draft.new_id::<Model>()?;
+            check(draft, &model, at)?;
+            let id = draft.id_or_new::<Model>(at)?;
             model.model_id = Some(id.clone());
             draft.put(&id, &model)?;
             recast(&model)
@@ -30,7 +31,11 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_model<O: Shape + Send>(
+    pub(crate) async fn remove_model(&self, ctx: &Context, api: &str, id: &str) -> Result<(), ApiError> {
+        self.remove_part::<Model>(ctx, api, id).await
+    }
+
+    pub(crate) async fn amend_model<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateModelRequest,
@@ -43,17 +48,6 @@ impl Apis {
             recast(&model)
         })
         .await
-    }
-
-    /// The template that fits a model: it takes what the model says as it is.
-    pub(super) fn model_template(
-        &self,
-        ctx: &Context,
-        api: &str,
-        id: &str,
-    ) -> Result<GetModelTemplateResponse, ApiError> {
-        let _: Model = self.part::<Model, Model>(ctx, api, id)?;
-        Err(errors::not_built("templates generated from models"))
     }
 }
 

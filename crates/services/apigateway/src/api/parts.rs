@@ -8,7 +8,7 @@ use crate::{Apis, errors, recast::recast, state::Entity};
 
 impl Apis {
     /// One part.
-    pub(super) fn part<E: Entity, O: Shape>(
+    pub(crate) fn part<E: Entity, O: Shape>(
         &self,
         ctx: &Context,
         api: &str,
@@ -34,7 +34,7 @@ impl Apis {
     }
 
     /// Removes a part.
-    pub(super) async fn remove_part<E: Entity>(
+    pub(crate) async fn remove_part<E: Entity>(
         &self,
         ctx: &Context,
         api: &str,

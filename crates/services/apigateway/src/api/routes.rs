@@ -21,17 +21,18 @@ const BAD_KEY: &str = "The provided route key is not formatted properly for HTTP
     \"<HTTP METHOD> /<RESOURCE PATH>\" or \"$default\"";
 
 impl Apis {
-    pub(super) async fn add_route<O: Shape + Send>(
+    pub(crate) async fn add_route<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateRouteRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
             let mut route: Route = recast(&input)?;
             route.authorization_type.get_or_insert_with(|| "NONE".to_owned());
             route.api_key_required.get_or_insert(false);
-            check(draft, &route, None)?;
-            let id = draft.new_id::<Route>()?;
+            check(draft, &route, at)?;
+            let id = draft.id_or_new::<Route>(at)?;
             route.route_id = Some(id.clone());
             draft.put(&id, &route)?;
             recast(&route)
@@ -39,7 +40,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_route<O: Shape + Send>(
+    pub(crate) async fn amend_route<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateRouteRequest,
@@ -57,7 +58,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn remove_route(&self, ctx: &Context, api: &str, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn remove_route(&self, ctx: &Context, api: &str, id: &str) -> Result<(), ApiError> {
         self.change(ctx, api, |draft| {
             let below = format!("{id}/");
             let responses = draft.definition.route_responses.keys().filter(|key| key.starts_with(&below));
@@ -69,7 +70,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn remove_request_parameter(
+    pub(crate) async fn remove_request_parameter(
         &self,
         ctx: &Context,
         (api, id): (&str, &str),
@@ -84,24 +85,27 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn add_route_response<O: Shape + Send>(
+    pub(crate) async fn add_route_response<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateRouteResponseRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
             draft.get::<Route>(&input.route_id)?;
             check_response(draft, &input.route_response_key)?;
             let below = format!("{}/", input.route_id);
-            let rows = draft.definition.route_responses.iter();
-            if rows
-                .filter(|(key, _)| key.starts_with(&below))
-                .any(|(_, one)| one.route_response_key == input.route_response_key)
-            {
+            let own = at.map(|id| format!("{below}{id}"));
+            let others = draft.definition.route_responses.iter();
+            let mut others = others.filter(|(key, _)| key.starts_with(&below) && own.as_ref() != Some(key));
+            if others.any(|(_, one)| one.route_response_key == input.route_response_key) {
                 return Err(errors::conflict("RouteResponse already exists for this route"));
             }
             let mut response: RouteResponse = recast(&input)?;
-            let id = draft.new_id::<RouteResponse>()?;
+            let id = match at {
+                Some(id) => id.to_owned(),
+                None => draft.new_id::<RouteResponse>()?,
+            };
             response.route_response_id = Some(id.clone());
             draft.put(&format!("{below}{id}"), &response)?;
             recast(&response)
@@ -109,7 +113,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_route_response<O: Shape + Send>(
+    pub(crate) async fn amend_route_response<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateRouteResponseRequest,
@@ -137,7 +141,7 @@ fn check_response(draft: &Draft, key: &str) -> Result<(), ApiError> {
 }
 
 /// Judges a route; `own`: its id, when it is there already.
-pub(super) fn check(draft: &Draft, route: &Route, own: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn check(draft: &Draft, route: &Route, own: Option<&str>) -> Result<(), ApiError> {
     let definition = &draft.definition;
     let http = definition.api.protocol_type == "HTTP";
     let key = if http { RouteKey::parse(&route.route_key) } else { None };

@@ -33,20 +33,22 @@ pub(super) fn fresh() -> Stage {
 }
 
 impl Apis {
-    pub(super) async fn add_stage<O: Shape + Send>(
+    pub(crate) async fn add_stage<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateStageRequest,
+        anew: bool,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
-            if draft.entry.stages.contains_key(&input.stage_name) {
+            let before = draft.entry.stages.get(&input.stage_name).cloned();
+            if before.is_some() && !anew {
                 return Err(errors::conflict("Stage already exists"));
             }
-            if draft.entry.stages.len() >= limits::STAGES {
+            if before.is_none() && draft.entry.stages.len() >= limits::STAGES {
                 return Err(errors::limit("Stage", limits::STAGES));
             }
             let mut stage: Stage = amended(&fresh(), &input)?;
-            stage.created_date = Some(draft.now);
+            stage.created_date = before.as_ref().map_or(Some(draft.now), |before| before.created_date);
             stage.last_updated_date = Some(draft.now);
             stage.auto_deploy.get_or_insert(false);
             check(draft, &stage)?;
@@ -55,13 +57,16 @@ impl Apis {
                     "Invalid stage configuration. DeploymentId cannot be specified when AutoDeploy is true.",
                 ));
             }
+            if stage.deployment_id.is_none() {
+                stage.deployment_id = before.and_then(|before| before.deployment_id.clone());
+            }
             draft.put_stage(stage.clone())?;
             recast(&stage)
         })
         .await
     }
 
-    pub(super) async fn amend_stage<O: Shape + Send>(
+    pub(crate) async fn amend_stage<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateStageRequest,
@@ -111,7 +116,7 @@ impl Apis {
     }
 
     /// Changes a stage by what `change` does to it.
-    pub(super) async fn with_stage(
+    pub(crate) async fn with_stage(
         &self,
         ctx: &Context,
         (api, name): (&str, &str),
@@ -125,7 +130,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn add_deployment<O: Shape + Send>(
+    pub(crate) async fn add_deployment<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: CreateDeploymentRequest,
@@ -150,7 +155,7 @@ impl Apis {
         .await
     }
 
-    pub(super) async fn amend_deployment<O: Shape + Send>(
+    pub(crate) async fn amend_deployment<O: Shape + Send>(
         &self,
         ctx: &Context,
         input: UpdateDeploymentRequest,
@@ -160,6 +165,27 @@ impl Apis {
             let deployment: Deployment = amended(&*before, &input)?;
             draft.put_deployment(&input.deployment_id, deployment.clone())?;
             recast(&deployment)
+        })
+        .await
+    }
+
+    /// Gives a deployment another description, and a stage to serve it.
+    pub(crate) async fn redescribe(
+        &self,
+        ctx: &Context,
+        api: &str,
+        id: &str,
+        input: &CreateDeploymentRequest,
+    ) -> Result<(), ApiError> {
+        self.change(ctx, api, |draft| {
+            let before = draft.deployment(id)?;
+            draft.put_deployment(
+                id,
+                Deployment { description: input.description.clone(), ..(*before).clone() },
+            )?;
+            let Some(name) = &input.stage_name else { return Ok(()) };
+            let stage = (*draft.stage(name)?).clone();
+            draft.put_stage(Stage { deployment_id: Some(id.to_owned()), ..stage })
         })
         .await
     }

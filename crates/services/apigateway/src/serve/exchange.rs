@@ -50,8 +50,13 @@ pub(crate) enum Authorized {
         /// Its scopes that the route asks for.
         scopes: Option<Vec<String>>,
     },
-    /// A function's context.
-    Lambda(Map<String, Value>),
+    /// What a function said.
+    Lambda {
+        /// Who the caller is.
+        principal: Option<String>,
+        /// What it tells the integration.
+        context: Map<String, Value>,
+    },
     /// A signature.
     Iam,
 }
@@ -189,7 +194,8 @@ impl Exchange<'_> {
     fn authorizer(&self, name: &str) -> Option<String> {
         let value = match &self.authorized {
             Authorized::Jwt { claims, .. } => claims.get(name.strip_prefix("claims.")?)?,
-            Authorized::Lambda(context) => context.get(name)?,
+            Authorized::Lambda { principal, .. } if name == "principalId" => return principal.clone(),
+            Authorized::Lambda { context, .. } => context.get(name)?,
             Authorized::Open | Authorized::Iam => return None,
         };
         Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
@@ -202,7 +208,7 @@ impl Exchange<'_> {
             Authorized::Jwt { claims, scopes } => {
                 Some(serde_json::json!({"jwt": {"claims": claims, "scopes": scopes}}))
             }
-            Authorized::Lambda(context) => Some(serde_json::json!({"lambda": context})),
+            Authorized::Lambda { context, .. } => Some(serde_json::json!({"lambda": context})),
             Authorized::Iam => Some(serde_json::json!({"iam": request::signer(self.ctx)})),
         }
     }

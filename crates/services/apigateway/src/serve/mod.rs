@@ -14,6 +14,7 @@ mod site;
 mod template;
 mod throttle;
 
+pub(crate) use authorize::Issuers;
 pub(crate) use integrate::service;
 pub(crate) use plan::{Plan, Planned};
 pub(crate) use route::RouteKey;

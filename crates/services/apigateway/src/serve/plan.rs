@@ -42,7 +42,6 @@ pub(crate) struct Planned {
 
 /// An integration, taken apart.
 pub(crate) struct Target {
-    pub(crate) id: String,
     pub(crate) integration: Arc<Integration>,
     pub(crate) uri: Template,
     pub(crate) request: Vec<Change>,
@@ -53,12 +52,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn new(id: &str, integration: &Arc<Integration>) -> Self {
+    fn new(integration: &Arc<Integration>) -> Self {
         let millis = integration.timeout_in_millis.and_then(|millis| u64::try_from(millis).ok());
         let parameters = integration.request_parameters.iter().flatten();
         // What is stored was judged: nothing here fails.
         Self {
-            id: id.to_owned(),
             integration: Arc::clone(integration),
             uri: Template::parse(integration.integration_uri.as_deref().unwrap_or_default()),
             request: mapping::of_request(integration).unwrap_or_default(),
@@ -85,7 +83,7 @@ impl Plan {
         let targets: BTreeMap<_, _> = definition
             .integrations
             .iter()
-            .map(|(id, one)| (id.as_str(), Arc::new(Target::new(id, one))))
+            .map(|(id, one)| (id.as_str(), Arc::new(Target::new(one))))
             .collect();
         let planned = |route: &Arc<Route>| {
             let key = RouteKey::parse(&route.route_key).unwrap_or(RouteKey::Default);

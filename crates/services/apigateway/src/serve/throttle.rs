@@ -71,7 +71,7 @@ mod tests {
     fn a_bucket_empties_and_fills() {
         let buckets = Buckets::default();
         let rate = Rate { per_second: 2.0, burst: 3.0 };
-        let mut take = |millis| buckets.take("GET /", rate, Timestamp(millis));
+        let take = |millis| buckets.take("GET /", rate, Timestamp(millis));
         assert_eq!([take(0), take(0), take(0), take(0)], [true, true, true, false]);
         assert_eq!([take(400), take(500), take(500)], [false, true, false]);
         assert_eq!([take(60_000), take(60_000), take(60_000), take(60_000)], [true, true, true, false]);

@@ -82,6 +82,14 @@ impl Draft {
         }
     }
 
+    /// The id of a part that is there, or a new one.
+    pub(crate) fn id_or_new<E: Entity>(&self, at: Option<&str>) -> Result<String, ApiError> {
+        match at {
+            Some(id) => self.get::<E>(id).map(|_| id.to_owned()),
+            None => self.new_id::<E>(),
+        }
+    }
+
     /// Adds or changes a part.
     pub(crate) fn put<E: Entity>(&mut self, id: &str, part: &E) -> Result<(), ApiError> {
         self.write(E::KIND, id, recast::json(part))?;
@@ -103,8 +111,10 @@ impl Draft {
     /// Changes the API itself.
     pub(crate) fn put_api(&mut self, api: Api) -> Result<(), ApiError> {
         self.write(API, "", recast::json(&api))?;
+        // Tags are no part of what is deployed.
+        let untagged = |api: &Api| recast::json(&Api { tags: None, ..api.clone() });
+        self.changed |= untagged(&self.definition.api) != untagged(&api);
         self.definition.api = Arc::new(api);
-        self.changed = true;
         Ok(())
     }
 

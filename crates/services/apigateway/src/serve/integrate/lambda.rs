@@ -101,7 +101,8 @@ fn failed(why: &ApiError) -> Refusal {
     Refusal::failed(why.to_string())
 }
 
-fn event(exchange: &Exchange<'_>, head: &Parts) -> Value {
+/// The event of the newer format.
+pub(crate) fn event(exchange: &Exchange<'_>, head: &Parts) -> Value {
     let parameters: Map<_, _> =
         exchange.parameters.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
     let staged = exchange.staged_path();

@@ -44,7 +44,11 @@ fn context(exchange: &Exchange<'_>, head: &Parts, route: &str) -> Value {
     let value = |name: &str| exchange.context(name, None);
     let authorizer = match &exchange.authorized {
         Authorized::Jwt { claims, scopes } => json!({"claims": claims, "scopes": scopes}),
-        Authorized::Lambda(context) => context.clone().into(),
+        Authorized::Lambda { principal, context } => {
+            let mut all = context.clone();
+            all.insert("principalId".to_owned(), principal.clone().into());
+            all.into()
+        }
         Authorized::Open | Authorized::Iam => json!({"claims": null, "scopes": null}),
     };
     json!({

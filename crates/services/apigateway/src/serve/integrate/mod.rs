@@ -1,11 +1,12 @@
 //! What a route leads to.
 
+mod http;
 pub(crate) mod lambda;
-mod legacy;
+pub(crate) mod legacy;
 pub(crate) mod service;
 
+use ::http::{HeaderMap, Response, StatusCode, request::Parts};
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, request::Parts};
 use moln_wire::ByteStream;
 
 use super::{
@@ -59,6 +60,7 @@ impl Apis {
         match (integration.integration_type.as_deref(), &integration.integration_subtype) {
             (Some("AWS_PROXY"), Some(_)) => self.to_service(exchange, target).await,
             (Some("AWS_PROXY"), None) => self.to_function(exchange, target, head).await,
+            (Some("HTTP_PROXY"), _) => self.to_address(exchange, target, head).await,
             _ => Err(Refusal::failed("The integration's type is not known.")),
         }
     }
