@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from harness.raw import presign, send, send_signed
+
 
 def test_a_bucket_is_made_listed_and_removed(s3, new_bucket, refused):
     bucket = new_bucket()
@@ -89,3 +91,23 @@ def test_a_policy_is_about_its_own_bucket(s3, bucket, refused):
     assert refused(s3.get_object, Bucket=bucket, Key="k") == (403, "AccessDenied"), "a denial holds for its owner"
     s3.delete_bucket_policy(Bucket=bucket)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b""
+
+
+def test_a_bucket_is_asked_for_in_its_region(moln, s3, new_bucket, refused):
+    there = moln.client("s3", region="eu-central-1", s3={"addressing_style": "path"})
+    bucket = new_bucket(there, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    there.put_object(Bucket=bucket, Key="k", Body=b"x")
+    headers = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+    for method, path in (("GET", f"/{bucket}/k"), ("PUT", f"/{bucket}/new"), ("GET", f"/{bucket}")):
+        told = send_signed(method, f"{moln.url}{path}", b"", headers, service="s3")
+        assert (told.status, told.headers["x-amz-bucket-region"]) == (400, "eu-central-1")
+        assert "<Code>AuthorizationHeaderMalformed</Code>" in told.text and "<Region>eu-central-1</Region>" in told.text
+    headless = send_signed("HEAD", f"{moln.url}/{bucket}", b"", headers, service="s3")
+    assert (headless.status, headless.headers["x-amz-bucket-region"], headless.body) == (400, "eu-central-1", b"")
+    told = send("GET", presign(f"{moln.url}/{bucket}/k", 60, service="s3"))
+    assert told.status == 400 and "<Code>AuthorizationQueryParametersError</Code>" in told.text
+    # SDKs read the region and ask again; where a bucket is may be asked anywhere.
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    assert s3.head_bucket(Bucket=bucket)["BucketRegion"] == "eu-central-1"
+    assert s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] == "eu-central-1"
+    assert refused(s3.head_object, Bucket=bucket, Key="absent") == (404, "404")

@@ -31,15 +31,17 @@ def chunked(body: bytes, trailer: str, chunk: int = 4) -> bytes:
     return framed + f"0\r\n{trailer}\r\n\r\n".encode()
 
 
-def put_chunked(url: str, body: bytes, algorithm: str, checksum: str):
+def put_chunked(url: str, body: bytes, algorithm: str, checksum: str, named: str | None = None, length: int = -1):
+    """`named`: in a header of its own; `length`: what is announced."""
     name = f"x-amz-checksum-{algorithm.lower()}"
     headers = {
         "content-encoding": "aws-chunked",
         "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-        "x-amz-decoded-content-length": str(len(body)),
-        "x-amz-sdk-checksum-algorithm": algorithm,
+        "x-amz-decoded-content-length": str(len(body) if length < 0 else length),
         "x-amz-trailer": name,
     }
+    if named:
+        headers["x-amz-sdk-checksum-algorithm"] = named
     headers = sign("PUT", url, b"", headers, service="s3") | {"X-Amz-Content-SHA256": headers["x-amz-content-sha256"]}
     return send("PUT", url, chunked(body, f"{name}:{checksum}"), headers)
 
@@ -57,17 +59,32 @@ def test_a_checksum_in_a_header(s3, bucket, refused, algorithm):
     assert s3.get_object(**at)["Body"].read() == CHECK, "nothing was stored"
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["named", "announced"])
 @pytest.mark.parametrize("algorithm", KNOWN)
-def test_a_checksum_in_a_trailer(moln, s3, bucket, algorithm):
-    url = f"{moln.url}/{bucket}/k"
-    wrong = put_chunked(url, CHECK, algorithm, text(bytes(len(KNOWN[algorithm]))))
+def test_a_checksum_in_a_trailer(moln, s3, bucket, algorithm, named):
+    url, name = f"{moln.url}/{bucket}/k", algorithm if named else None
+    wrong = put_chunked(url, CHECK, algorithm, text(bytes(len(KNOWN[algorithm]))), name)
     assert wrong.status == 400 and b"<Code>BadDigest</Code>" in wrong.body, wrong.text
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
-    right = put_chunked(url, CHECK, algorithm, text(KNOWN[algorithm]))
+    right = put_chunked(url, CHECK, algorithm, text(KNOWN[algorithm]), name)
     assert right.status == 200, right.text
     assert right.headers[f"x-amz-checksum-{algorithm.lower()}"] == text(KNOWN[algorithm])
     got = s3.get_object(Bucket=bucket, Key="k")
     assert got["Body"].read() == CHECK and "ContentEncoding" not in got
+
+
+def test_trailers_are_as_announced(moln, s3, bucket):
+    url, right = f"{moln.url}/{bucket}/k", text(KNOWN["CRC32"])
+    other = put_chunked(url, CHECK, "CRC32", right, named="SHA256")
+    assert other.status == 400 and b"<Code>InvalidRequest</Code>" in other.body, other.text
+    for length in (len(CHECK) - 1, len(CHECK) + 1):
+        told = put_chunked(url, CHECK, "CRC32", right, length=length)
+        assert told.status == 400 and b"<Code>IncompleteBody</Code>" in told.body, told.text
+    # An algorithm, and neither a header nor a trailer with a value.
+    headers = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD", "x-amz-sdk-checksum-algorithm": "CRC32"}
+    bare = send_signed("PUT", url, CHECK, headers, service="s3")
+    assert bare.status == 400 and b"<Code>InvalidRequest</Code>" in bare.body, bare.text
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
 def test_every_object_has_a_checksum(moln, s3, bucket):

@@ -7,6 +7,8 @@ import os
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.raw import send, send_signed
+
 MIB = 1 << 20
 
 
@@ -116,3 +118,34 @@ def test_lists_page_over_prefixes(s3, bucket):
             break
         token = {"ContinuationToken": page["NextContinuationToken"]}
     assert seen == ["a", "b/", "c/", "d"]
+
+
+def test_metadata_that_is_not_ascii_comes_as_encoded_words(moln, s3, bucket):
+    """Forms are UTF-8; bytes in headers are taken for ISO 8859-1, as AWS's documentation has it."""
+    posted = s3.generate_presigned_post(
+        Bucket=bucket,
+        Key="k",
+        Fields={"x-amz-meta-name": "ÄMÄZÕÑ S3", "Cache-Control": "a—é"},
+        Conditions=[["starts-with", "$x-amz-meta-name", ""], ["starts-with", "$Cache-Control", ""]],
+    )
+    boundary = "b" * 20
+    parts = [*posted["fields"].items(), ("file", "x")]
+    body = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in parts
+    )
+    content_type = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    told = send("POST", f"{moln.url}/{bucket}", f"{body}--{boundary}--\r\n".encode(), content_type)
+    assert told.status == 204, told.text
+    got = s3.head_object(Bucket=bucket, Key="k")
+    assert got["Metadata"] == {"name": "=?UTF-8?Q?=C3=84M=C3=84Z=C3=95=C3=91_S3?="}
+    assert got["CacheControl"] == "a é"
+    headers = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD", "x-amz-meta-name": "ÄMÄZÕÑ S3".encode().decode("latin-1")}
+    put = send_signed("PUT", f"{moln.url}/{bucket}/k", b"", headers, service="s3")
+    assert put.status == 200, put.text
+    metadata = s3.head_object(Bucket=bucket, Key="k")["Metadata"]
+    assert metadata == {"name": "=?UTF-8?B?w4PChE3Dg8KEWsODwpXDg8KRIFMz?="}
+    url = s3.generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": "k", "ResponseContentDisposition": "attachment; filename=—"}
+    )
+    refusal = send("GET", url)
+    assert refusal.status == 400 and "cannot be represented using ISO-8859-1" in refusal.text

@@ -80,7 +80,9 @@ where
         patient: head.headers.contains_key(http::header::EXPECT),
         expected,
     };
-    Ok(ByteStream::new(size, incoming))
+    let announced = head.headers.get_all("x-amz-trailer").iter().filter_map(|names| names.to_str().ok());
+    let announced = announced.flat_map(|names| names.split(',')).map(|name| name.trim().to_ascii_lowercase());
+    Ok(ByteStream::new(size, incoming).announcing(announced.collect()))
 }
 
 /// Whether a payload's name is a hash.

@@ -40,6 +40,7 @@ where
 pub struct ByteStream {
     source: Source,
     size: Option<u64>,
+    announced: Vec<String>,
     trailers: Vec<(String, String)>,
 }
 
@@ -55,7 +56,18 @@ enum Source {
 impl ByteStream {
     /// A body in pieces; `size`: how many bytes there will be, when that is known.
     pub fn new(size: Option<u64>, pieces: impl Pieces + 'static) -> Self {
-        Self { source: Source::Pieces(Mutex::new(Some(Box::new(pieces)))), size, trailers: Vec::new() }
+        let source = Source::Pieces(Mutex::new(Some(Box::new(pieces))));
+        Self { source, size, ..Self::default() }
+    }
+
+    /// The same body, of which it is known before that trailers of these names (lower case) stand behind it.
+    pub fn announcing(self, announced: Vec<String>) -> Self {
+        Self { announced, ..self }
+    }
+
+    /// Whether a trailer was announced.
+    pub fn announces(&self, name: &str) -> bool {
+        self.announced.iter().any(|known| known == name)
     }
 
     /// The next piece, never empty; `None` at the end.
@@ -158,13 +170,13 @@ impl ByteStream {
                 None => Source::Ended,
             },
         };
-        Self { source, size: self.size, trailers: Vec::new() }
+        Self { source, size: self.size, ..Self::default() }
     }
 }
 
 impl From<Bytes> for ByteStream {
     fn from(bytes: Bytes) -> Self {
-        Self { source: Source::Whole(bytes), size: None, trailers: Vec::new() }
+        Self { source: Source::Whole(bytes), ..Self::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use crc_fast::{CrcAlgorithm, Digest as Crc, checksum_combine};
+use moln_wire::ByteStream;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -43,6 +44,11 @@ impl Algorithm {
             Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
         }
+    }
+
+    /// That of the checksum that is announced to stand behind a body.
+    pub(crate) fn trailing(body: &ByteStream) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| body.announces(algorithm.header()))
     }
 
     /// Bytes of a value.

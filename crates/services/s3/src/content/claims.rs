@@ -21,12 +21,13 @@ pub(crate) struct Claims {
 pub(crate) type Given<'a> = [Option<&'a str>; 5];
 
 impl Claims {
-    /// Reads them. `algorithm` is `x-amz-sdk-checksum-algorithm`, `trails` whether a checksum may still follow the body.
+    /// Reads them. `algorithm` is `x-amz-sdk-checksum-algorithm`, `trailing` that of the checksum that was announced to stand
+    /// behind the body.
     pub(crate) fn read(
         md5: Option<&str>,
         algorithm: Option<&str>,
         given: Given<'_>,
-        trails: bool,
+        trailing: Option<Algorithm>,
     ) -> Result<Self, ApiError> {
         let md5 = match md5 {
             None => None,
@@ -43,7 +44,7 @@ impl Claims {
             .zip(given)
             .filter_map(|(algorithm, value)| value.map(|value| (algorithm, value)));
         let first = values.next();
-        if values.next().is_some() {
+        if values.next().is_some() || first.is_some() && trailing.is_some() {
             return Err(errors::invalid_request(
                 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
             ));
@@ -61,7 +62,14 @@ impl Claims {
                 }
                 Some((algorithm, Some(decoded)))
             }
-            (None, Some(chosen)) if trails => Some((chosen, None)),
+            (None, chosen) if trailing.is_some() => {
+                if chosen.is_some_and(|chosen| Some(chosen) != trailing) {
+                    return Err(errors::invalid_request(
+                        "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+                    ));
+                }
+                trailing.map(|trailing| (trailing, None))
+            }
             (None, Some(_)) => {
                 return Err(errors::invalid_request(
                     "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
@@ -111,23 +119,29 @@ mod tests {
 
     #[test]
     fn claims_are_read() {
-        let read = |md5, algorithm, given, trails| Claims::read(md5, algorithm, given, trails);
+        let read = |md5, algorithm, given, trailing| Claims::read(md5, algorithm, given, trailing);
+        let trailing = Some(Algorithm::Crc32);
         let none: Given<'_> = [None; 5];
         let crc32: Given<'_> = [Some("AAAAAA=="), None, None, None, None];
-        assert!(read(None, None, none, false).unwrap().checksum.is_none());
-        assert_eq!(read(None, Some("crc32"), none, true).unwrap().checksum, Some((Algorithm::Crc32, None)));
+        assert!(read(None, None, none, None).unwrap().checksum.is_none());
+        for named in [None, Some("crc32")] {
+            let claimed = read(None, named, none, trailing).unwrap().checksum;
+            assert_eq!(claimed, Some((Algorithm::Crc32, None)));
+        }
         let value = Some((Algorithm::Crc32, Some(vec![0; 4])));
-        assert_eq!(read(None, Some("CRC32"), crc32, false).unwrap().checksum, value);
+        assert_eq!(read(None, Some("CRC32"), crc32, None).unwrap().checksum, value);
         for (bad, code) in [
-            (read(Some("x"), None, none, false), "InvalidDigest"),
-            (read(None, Some("CRC32"), none, false), "InvalidRequest"),
-            (read(None, Some("MD4"), crc32, false), "InvalidRequest"),
-            (read(None, Some("SHA1"), crc32, false), "InvalidRequest"),
+            (read(Some("x"), None, none, None), "InvalidDigest"),
+            (read(None, Some("CRC32"), none, None), "InvalidRequest"),
+            (read(None, Some("MD4"), crc32, None), "InvalidRequest"),
+            (read(None, Some("SHA1"), none, trailing), "InvalidRequest"),
+            (read(None, None, crc32, trailing), "InvalidRequest"),
+            (read(None, Some("SHA1"), crc32, None), "InvalidRequest"),
             (
-                read(None, None, [Some("AAAAAA=="), Some("AAAAAA=="), None, None, None], false),
+                read(None, None, [Some("AAAAAA=="), Some("AAAAAA=="), None, None, None], None),
                 "InvalidRequest",
             ),
-            (read(None, None, [Some("AAAA"), None, None, None, None], false), "InvalidRequest"),
+            (read(None, None, [Some("AAAA"), None, None, None, None], None), "InvalidRequest"),
         ] {
             assert_eq!(bad.unwrap_err().code, code);
         }

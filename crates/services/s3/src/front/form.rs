@@ -75,7 +75,7 @@ impl Buckets {
             form.field("content-md5"),
             form.field("x-amz-checksum-algorithm"),
             Algorithm::ALL.map(|algorithm| form.field(algorithm.header())),
-            false,
+            None,
         )?;
         let status = form.field("success_action_status").map(str::to_owned);
         let redirect = form.field("success_action_redirect").or_else(|| form.field("redirect"));

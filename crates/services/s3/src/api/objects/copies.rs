@@ -53,8 +53,9 @@ impl SourceName {
     /// either style.
     fn parse(text: &str) -> Result<Self, ApiError> {
         let invalid = |words: &str| errors::invalid_argument(words, "x-amz-copy-source", text);
-        let address = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        if let Some((host, path)) = address.and_then(|address| address.split_once('/')) {
+        const PLACE: &str = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+        if let Some(address) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) {
+            let (host, path) = address.split_once('/').ok_or_else(|| invalid(PLACE))?;
             let label = host.find(".s3.").or_else(|| host.find(".s3-")).and_then(|end| host.get(..end));
             return match label {
                 Some(bucket) => Self::parse(&format!("{bucket}/{path}")),
@@ -69,9 +70,7 @@ impl SourceName {
             return Err(ApiError::not_implemented("S3", "access points"));
         }
         // A plus sign is itself in a path.
-        let decoded = decode(&path.replace('+', "%2B")).ok_or_else(|| {
-            invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-        })?;
+        let decoded = decode(&path.replace('+', "%2B")).ok_or_else(|| invalid(PLACE))?;
         let decoded = decoded.strip_prefix('/').unwrap_or(&decoded);
         match decoded.split_once('/') {
             Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
@@ -80,7 +79,7 @@ impl SourceName {
                 }
                 Ok(Self { bucket: bucket.into(), key: key.into(), version_id: query.map(str::to_owned) })
             }
-            _ => Err(invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")),
+            _ => Err(invalid(PLACE)),
         }
     }
 }

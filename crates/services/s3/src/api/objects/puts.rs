@@ -74,7 +74,7 @@ impl Buckets {
                 input.checksum_sha1.as_deref(),
                 input.checksum_sha256.as_deref(),
             ],
-            true,
+            Algorithm::trailing(&body),
         )?;
         claims.length = body.size();
         let encoding = without_framing(input.content_encoding.as_deref());

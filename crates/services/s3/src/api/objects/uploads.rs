@@ -185,7 +185,7 @@ impl Buckets {
                 input.checksum_sha1.as_deref(),
                 input.checksum_sha256.as_deref(),
             ],
-            true,
+            Algorithm::trailing(&body),
         )?;
         claims.length = body.size();
         if let (Some((claimed, _)), Some(_)) = (&claims.checksum, &upload.row.algorithm)
