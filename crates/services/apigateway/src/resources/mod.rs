@@ -14,7 +14,7 @@ use std::sync::Arc;
 use moln_kernel::{
     ApiError, Context,
     clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceHandler, TagForm},
 };
 use serde_json::{Map, Value};
 
@@ -57,6 +57,10 @@ pub fn handlers(apis: &Arc<Apis>) -> Vec<Box<dyn ResourceHandler>> {
 impl ResourceHandler for Handler {
     fn type_name(&self) -> &'static str {
         self.of.name
+    }
+
+    fn tag_form(&self) -> Option<TagForm> {
+        self.properties().contains(&"Tags").then_some(TagForm::Map)
     }
     fn properties(&self) -> &'static [&'static str] {
         self.of.properties
