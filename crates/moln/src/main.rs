@@ -11,6 +11,7 @@ mod config;
 mod control;
 mod deploy;
 mod failure;
+mod figures;
 mod functions;
 mod keys;
 mod logging;

@@ -8,6 +8,7 @@ use moln_kernel::{AccountId, ApiError, Context, RecursiveLoop, Region, ids};
 use crate::{
     Lambda, errors, limits, names,
     names::LATEST,
+    running,
     state::{Facts, Function, Slot, Throttled, Version},
     tables::{AliasRow, InvokeConfigRow, State},
 };
@@ -84,7 +85,7 @@ impl Lambda {
         target: &Resolved,
         mut invocation: Invocation,
     ) -> Result<Finished, ApiError> {
-        let (_slot, revision) = Self::admit(ctx, target, &mut invocation)?;
+        let (_slot, revision) = self.admit(ctx, target, &mut invocation)?;
         self.execute.invoke(&revision, invocation).await.map_err(|why| unavailable(&why))
     }
 
@@ -95,20 +96,25 @@ impl Lambda {
         target: &Resolved,
         mut invocation: Invocation,
     ) -> Result<(Streamed, Slot), ApiError> {
-        let (slot, revision) = Self::admit(ctx, target, &mut invocation)?;
+        let (slot, revision) = self.admit(ctx, target, &mut invocation)?;
         let streamed = self.execute.invoke_streaming(&revision, invocation).await;
         Ok((streamed.map_err(|why| unavailable(&why))?, slot))
     }
 
     /// Whether the function may run now: a place is taken.
     fn admit(
+        &self,
         ctx: &Context,
         target: &Resolved,
         invocation: &mut Invocation,
     ) -> Result<(Slot, Arc<Revision>), ApiError> {
         usable(target)?;
         invocation.lineage = ctx.lineage.clone();
-        if invocation.lineage.push(Arc::clone(target.function_arn()), target.recursion()).is_err() {
+        let arn = target.function_arn();
+        if let Err(stopped) = invocation.lineage.push(Arc::clone(arn), target.recursion()) {
+            let way = running::chain(&invocation.lineage);
+            tracing::warn!(function = %arn, request = %ctx.request_id, chain = %way, "{stopped}");
+            self.events.metric(&target.function.address, "RecursiveInvocationsDropped", 1.0);
             return Err(errors::recursion());
         }
         let provisioned = target.facts.provisioned_for(&target.version_name());

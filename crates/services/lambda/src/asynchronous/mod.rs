@@ -117,7 +117,7 @@ impl Asynchronous {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn metric(&self, lane: &Address, name: &str, value: f64) {
+    pub(crate) fn metric(&self, lane: &Address, name: &str, value: f64) {
         metric(&*self.metrics, (&lane.account, &lane.region, &lane.name), name, value, self.clock.now());
     }
 }
