@@ -24,8 +24,9 @@ pub(crate) const SHORTEST_LOOK_AWAY: Duration = Duration::from_millis(5);
 pub(crate) const DISK_LOOK: Duration = Duration::from_secs(1);
 /// How many entries such a look visits.
 pub(crate) const DISK_ENTRIES: usize = 100_000;
-/// How long a probe of one way to build a sandbox may take.
-pub(crate) const PROBE: Duration = Duration::from_secs(5);
+/// How long a probe of one way to build a sandbox may take: long, because a machine that is busy at the moment must not
+/// be taken for one that gives less. What is not to be had says so at once.
+pub(crate) const PROBE: Duration = Duration::from_secs(20);
 /// How long a start waits for the launcher of a server that was just killed to clean up.
 pub(crate) const PREDECESSOR: Duration = Duration::from_secs(3);
 /// How long freezing may take before it is given up.

@@ -4,7 +4,8 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use moln_sandbox::Tier;
@@ -42,6 +43,10 @@ pub enum Who {
 const LEFT: &str = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,\
                     +sys_chroot,+mknod,+audit_write,+setfcap";
 
+/// Held while a copy is written and started: a process that another thread starts meanwhile would hold the copy open for
+/// writing until its own program runs, and the copy could not be started ("text file busy").
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// Runs one test of this file again, as somebody else and for a tier. It must pass.
 pub fn again(test: &str, who: Who, tier: Tier) {
     if !rustix::process::geteuid().is_root() {
@@ -52,6 +57,7 @@ pub fn again(test: &str, who: Who, tier: Tier) {
         println!("skipped: this kernel gives no user namespaces to users without privileges");
         return;
     }
+    let alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Directory::new();
     let exe = place.0.join("test");
     fs::copy(std::env::current_exe().unwrap(), &exe).unwrap();
@@ -79,7 +85,9 @@ pub fn again(test: &str, who: Who, tier: Tier) {
             command.pre_exec(move || apply_filter(&program).map_err(std::io::Error::other));
         }
     }
-    let output = command.output().unwrap();
+    let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(alone);
+    let output = started.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     println!("{text}");
     assert!(output.status.success(), "{who:?} in tier {tier}");
