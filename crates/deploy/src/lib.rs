@@ -8,5 +8,6 @@ pub mod document;
 pub mod modules;
 pub mod package;
 pub mod project;
+pub mod sam;
 pub mod serverless;
 pub mod template;
