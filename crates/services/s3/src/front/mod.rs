@@ -3,6 +3,7 @@
 
 mod cors;
 mod form;
+mod hooks;
 mod region;
 mod website;
 

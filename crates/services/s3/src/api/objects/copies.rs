@@ -15,7 +15,6 @@ use super::{
 use crate::{
     Buckets,
     access::Asking,
-    acl,
     bucket::Bucket,
     content::{
         checksum::Algorithm,
@@ -327,44 +326,15 @@ fn description(
     replace: bool,
     retag: bool,
 ) -> Description<'_> {
-    Description {
-        headers: if replace {
-            vec![
-                ("cache-control", input.cache_control.as_deref()),
-                ("content-disposition", input.content_disposition.as_deref()),
-                ("content-encoding", input.content_encoding.as_deref()),
-                ("content-language", input.content_language.as_deref()),
-                ("content-type", input.content_type.as_deref()),
-                ("expires", input.expires.as_deref()),
-            ]
-        } else {
-            Vec::new()
-        },
-        metadata: metadata.filter(|_| replace),
-        storage_class: input.storage_class.as_deref(),
-        redirect: input.website_redirect_location.as_deref(),
-        encryption: input.server_side_encryption.as_deref(),
-        kms_key: input.ssekms_key_id.as_deref(),
-        kms_context: input.ssekms_encryption_context.as_deref(),
-        bucket_key: input.bucket_key_enabled,
-        customer: KeyHeaders {
-            algorithm: input.sse_customer_algorithm.as_deref(),
-            key: input.sse_customer_key.as_deref(),
-            md5: input.sse_customer_key_md5.as_deref(),
-        },
-        tagging: input.tagging.as_deref().filter(|_| retag),
-        lock_mode: input.object_lock_mode.as_deref(),
-        lock_until: input.object_lock_retain_until_date,
-        legal_hold: input.object_lock_legal_hold_status.as_deref(),
-        acl: acl::Wish {
-            canned: input.acl.as_deref(),
-            full_control: input.grant_full_control.as_deref(),
-            read: input.grant_read.as_deref(),
-            read_acp: input.grant_read_acp.as_deref(),
-            write: None,
-            write_acp: input.grant_write_acp.as_deref(),
-        },
+    let encoding = input.content_encoding.as_deref();
+    let mut description = description!(input, encoding, metadata.filter(|_| replace));
+    if !replace {
+        description.headers.clear();
     }
+    if !retag {
+        description.tagging = None;
+    }
+    description
 }
 
 /// What the copy has from its source.

@@ -4,11 +4,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use moln_kernel::{ApiError, Context};
 use moln_store::{Batch, StoreError};
 
-use super::describe::{Description, check_key};
+use super::describe::check_key;
 use crate::{
     Buckets,
     access::{Asking, is_at_home},
-    acl,
     bucket::Bucket,
     content::{
         checksum::{Algorithm, FULL_OBJECT},
@@ -78,40 +77,8 @@ impl Buckets {
         )?;
         claims.length = body.size();
         let encoding = without_framing(input.content_encoding.as_deref());
-        let described = Description {
-            headers: vec![
-                ("cache-control", input.cache_control.as_deref()),
-                ("content-disposition", input.content_disposition.as_deref()),
-                ("content-encoding", encoding.as_deref()),
-                ("content-language", input.content_language.as_deref()),
-                ("content-type", input.content_type.as_deref()),
-                ("expires", input.expires.as_deref()),
-            ],
-            metadata: input.metadata.take(),
-            storage_class: input.storage_class.as_deref(),
-            redirect: input.website_redirect_location.as_deref(),
-            encryption: input.server_side_encryption.as_deref(),
-            kms_key: input.ssekms_key_id.as_deref(),
-            kms_context: input.ssekms_encryption_context.as_deref(),
-            bucket_key: input.bucket_key_enabled,
-            customer: KeyHeaders {
-                algorithm: input.sse_customer_algorithm.as_deref(),
-                key: input.sse_customer_key.as_deref(),
-                md5: input.sse_customer_key_md5.as_deref(),
-            },
-            tagging: input.tagging.as_deref(),
-            lock_mode: input.object_lock_mode.as_deref(),
-            lock_until: input.object_lock_retain_until_date,
-            legal_hold: input.object_lock_legal_hold_status.as_deref(),
-            acl: acl::Wish {
-                canned: input.acl.as_deref(),
-                full_control: input.grant_full_control.as_deref(),
-                read: input.grant_read.as_deref(),
-                read_acp: input.grant_read_acp.as_deref(),
-                write: None,
-                write_acp: input.grant_write_acp.as_deref(),
-            },
-        };
+        let metadata = input.metadata.take();
+        let described = description!(input, encoding.as_deref(), metadata);
         let described = described.check(ctx, &bucket)?;
         let stored = Storing {
             key: &input.key,

@@ -1,4 +1,44 @@
-//! Members that many outputs share, which generated types have each for itself.
+//! Members that many inputs and outputs share, which generated types have each for itself.
+
+/// What a put and an upload in parts say of their object. `$encoding` is the content encoding without its framing.
+macro_rules! description {
+    ($input:expr, $encoding:expr, $metadata:expr) => {
+        $crate::api::objects::describe::Description {
+            headers: vec![
+                ("cache-control", $input.cache_control.as_deref()),
+                ("content-disposition", $input.content_disposition.as_deref()),
+                ("content-encoding", $encoding),
+                ("content-language", $input.content_language.as_deref()),
+                ("content-type", $input.content_type.as_deref()),
+                ("expires", $input.expires.as_deref()),
+            ],
+            metadata: $metadata,
+            storage_class: $input.storage_class.as_deref(),
+            redirect: $input.website_redirect_location.as_deref(),
+            encryption: $input.server_side_encryption.as_deref(),
+            kms_key: $input.ssekms_key_id.as_deref(),
+            kms_context: $input.ssekms_encryption_context.as_deref(),
+            bucket_key: $input.bucket_key_enabled,
+            customer: $crate::content::cipher::KeyHeaders {
+                algorithm: $input.sse_customer_algorithm.as_deref(),
+                key: $input.sse_customer_key.as_deref(),
+                md5: $input.sse_customer_key_md5.as_deref(),
+            },
+            tagging: $input.tagging.as_deref(),
+            lock_mode: $input.object_lock_mode.as_deref(),
+            lock_until: $input.object_lock_retain_until_date,
+            legal_hold: $input.object_lock_legal_hold_status.as_deref(),
+            acl: $crate::acl::Wish {
+                canned: $input.acl.as_deref(),
+                full_control: $input.grant_full_control.as_deref(),
+                read: $input.grant_read.as_deref(),
+                read_acp: $input.grant_read_acp.as_deref(),
+                write: None,
+                write_acp: $input.grant_write_acp.as_deref(),
+            },
+        }
+    };
+}
 
 /// Fills the checksum members of an output.
 macro_rules! tell_checksum {
