@@ -81,7 +81,9 @@ impl Progress {
             Some("DELETE") => "removed",
             _ => "done",
         };
-        let line = if event.status.ends_with("_FAILED") {
+        let line = if event.status.ends_with("ROLLBACK_COMPLETE") {
+            self.paint(33, &format!("  ↶ rolled back{took}"))
+        } else if event.status.ends_with("_FAILED") {
             let reason = event.reason.as_deref().unwrap_or("no reason given");
             self.paint(31, &format!("  ✗ {}  {}\n      {reason}", event.logical_id, event.kind))
         } else {

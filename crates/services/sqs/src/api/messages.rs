@@ -132,7 +132,8 @@ impl Queues {
         let request = Request {
             max: usize::try_from(input.max_number_of_messages.unwrap_or(1)).unwrap_or(1),
             wait: Duration::from_secs(u64::from(wait.unsigned_abs())),
-            visibility_ms: input.visibility_timeout.map_or(settings.visibility_ms, visibility_ms),
+            visibility_ms: input.visibility_timeout.map(visibility_ms),
+            longer_ms: 0,
             attempt,
         };
         let deliveries = queue.receive(&self.core, &request).await?;

@@ -185,6 +185,13 @@ impl Core {
         batch.put(key, now.millis().to_be_bytes().to_vec());
     }
 
+    /// Frees the name of a deleted queue before its minute is over.
+    pub(crate) fn release(&self, address: &Address, batch: &mut Batch) {
+        let key = keys::deleted(&address.account, &address.region, &address.name);
+        write(&self.deleted).remove(String::from_utf8_lossy(&key).as_ref());
+        batch.delete(key);
+    }
+
     /// Whether a queue of this name was deleted within the last minute.
     pub(crate) fn deleted_recently(&self, address: &Address, now: Timestamp) -> bool {
         let key = keys::deleted(&address.account, &address.region, &address.name);

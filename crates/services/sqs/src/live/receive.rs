@@ -20,7 +20,10 @@ use crate::{
 pub(crate) struct Request<'a> {
     pub(crate) max: usize,
     pub(crate) wait: Duration,
-    pub(crate) visibility_ms: u64,
+    /// `None`: the queue's own, as it is when messages are handed out.
+    pub(crate) visibility_ms: Option<u64>,
+    /// Besides the visibility timeout.
+    pub(crate) longer_ms: u64,
     pub(crate) attempt: Option<&'a str>,
 }
 
@@ -87,7 +90,10 @@ impl Queue {
             let ask = Ask {
                 now: now.millis(),
                 max: request.max,
-                visibility: request.visibility_ms,
+                visibility: request
+                    .visibility_ms
+                    .unwrap_or(meta.settings.visibility_ms)
+                    .saturating_add(request.longer_ms),
                 max_receives: graveyard.as_ref().map(|(_, most)| *most),
                 expired_before: now.millis().saturating_sub(meta.settings.retention_ms),
             };

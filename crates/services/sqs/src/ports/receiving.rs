@@ -31,18 +31,18 @@ impl Queues {
         &self,
         queue: &Arc<Queue>,
         max: usize,
-        visibility: Duration,
+        longer: Duration,
         wait: Duration,
     ) -> Result<Vec<ReceivedMessage>, ApiError> {
-        let visibility = visibility.min(Duration::from_secs(u64::from(VISIBILITY_SECONDS.unsigned_abs())));
-        let visibility_ms = u64::try_from(visibility.as_millis()).unwrap_or(u64::MAX);
+        let longer = longer.min(Duration::from_secs(u64::from(VISIBILITY_SECONDS.unsigned_abs())));
+        let longer_ms = u64::try_from(longer.as_millis()).unwrap_or(u64::MAX);
         let ten = usize::try_from(RECEIVE_MESSAGES).unwrap_or(1);
         let (mut received, mut bytes, mut wait, mut chunk) = (Vec::new(), 0, wait, ten);
         loop {
             // A FIFO queue hands out what belongs together in one receive; more of it would lock more groups.
             let asked = if queue.fifo { ten } else { chunk };
             let asked = asked.min(max.saturating_sub(received.len()));
-            let request = Request { max: asked, wait, visibility_ms, attempt: None };
+            let request = Request { max: asked, wait, visibility_ms: None, longer_ms, attempt: None };
             let deliveries = match queue.receive(&self.core, &request).await {
                 Ok(deliveries) => deliveries,
                 // What was received already must not be lost to its receiver for a failure behind it.
@@ -86,12 +86,12 @@ impl ReceiveFromQueue for Queues {
         _: &'a Context,
         queue_arn: &'a str,
         max: usize,
-        visibility: Duration,
+        longer: Duration,
         wait: Duration,
     ) -> BoxFuture<'a, Result<Vec<ReceivedMessage>, ApiError>> {
         Box::pin(async move {
             let queue = self.polled(queue_arn)?;
-            self.poll(&queue, max.max(1), visibility, wait).await
+            self.poll(&queue, max.max(1), longer, wait).await
         })
     }
 

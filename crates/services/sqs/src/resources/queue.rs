@@ -7,6 +7,7 @@ use moln_kernel::{
     clock::BoxFuture,
     resources::{Origin, Resource, ResourceHandler},
 };
+use moln_store::Batch;
 use serde_json::Value;
 
 use crate::{
@@ -15,10 +16,7 @@ use crate::{
     errors,
     limits::QUEUE_NAME_CHARS,
     live::Queue,
-    model::{
-        CreateQueueRequest, DeleteQueueRequest, SetQueueAttributesRequest, Sqs, TagQueueRequest,
-        UntagQueueRequest,
-    },
+    model::{CreateQueueRequest, SetQueueAttributesRequest, Sqs, TagQueueRequest, UntagQueueRequest},
 };
 
 /// Properties that are queue attributes of the same name.
@@ -208,10 +206,18 @@ impl ResourceHandler for QueueHandler {
         _: &'a Value,
     ) -> BoxFuture<'a, Result<(), ApiError>> {
         Box::pin(async move {
-            match self.0.delete_queue(ctx, DeleteQueueRequest { queue_url: id.to_owned() }).await {
-                Err(error) if error.code == errors::queue_does_not_exist().code => Ok(()),
-                other => other,
+            let queue = match self.0.queue(ctx, id, "DeleteQueue") {
+                Err(error) if error.code == errors::queue_does_not_exist().code => return Ok(()),
+                found => found?,
+            };
+            match self.0.drop_queue(ctx, id).await {
+                Err(error) if error.code == errors::queue_does_not_exist().code => {}
+                other => other?,
             }
+            // AWS lets the deletion of a stack last until the name is free again; here it is free at once.
+            let mut batch = Batch::default();
+            self.0.core.release(&queue.address, &mut batch);
+            self.0.core.durable(Some(self.0.core.store.submit(batch))).await
         })
     }
 

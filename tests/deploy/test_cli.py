@@ -1,0 +1,152 @@
+"""`moln deploy`, `info`, `remove`, `template`, `up`: a directory with a template becomes a stack."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import uuid
+
+import pytest
+
+from harness.server import BINARY, free_port
+
+TEMPLATE = """\
+Parameters:
+  Delay:
+    Type: Number
+    Default: 0
+Resources:
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties:
+      DelaySeconds: !Ref Delay
+Outputs:
+  JobsUrl:
+    Value: !Ref Jobs
+"""
+
+
+@pytest.fixture
+def application(tmp_path) -> pathlib.Path:
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    return tmp_path
+
+
+@pytest.fixture
+def stack(moln):
+    """A new stack's name; the stack is gone afterwards."""
+    name = f"cli-{uuid.uuid4().hex[:8]}"
+    yield name
+    moln.client("cloudformation").delete_stack(StackName=name)
+
+
+def lines(done: subprocess.CompletedProcess) -> list[dict]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_template_is_deployed_changed_shown_and_removed(moln, application, stack):
+    done = moln.moln("deploy", str(application), "--stack", stack)
+    assert "made    Jobs" in done.stdout and "Deployed in" in done.stdout, done.stdout
+    (url,) = moln.client("sqs").list_queues(QueueNamePrefix=f"{stack}-Jobs")["QueueUrls"]
+    assert url in done.stdout
+
+    assert "Nothing has changed." in moln.moln("deploy", str(application), "--stack", stack).stdout
+
+    done = moln.moln("deploy", str(application), "--stack", stack, "--param", "Delay=7", "--json")
+    shown = lines(done)
+    assert {"event": "UPDATE_COMPLETE", "resource": "Jobs", "type": "AWS::SQS::Queue", "reason": None} in shown
+    assert shown[-1]["outputs"] == {"JobsUrl": url} and shown[-1]["queues"] == {"Jobs": url}
+    attributes = moln.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])
+    assert attributes["Attributes"] == {"DelaySeconds": "7"}
+
+    assert lines(moln.moln("info", "--stack", stack, "--json"))[0]["queues"] == {"Jobs": url}
+    assert "Removed." in moln.moln("remove", "--stack", stack).stdout
+    assert moln.moln("info", "--stack", stack, check=False).returncode == 1
+
+
+def test_what_was_removed_can_be_deployed_again_at_once(moln, application, stack):
+    named = TEMPLATE.replace("Properties:", f"Properties:\n      QueueName: {stack}-named")
+    (application / "template.yaml").write_text(named)
+    for _ in range(2):
+        moln.moln("deploy", str(application), "--stack", stack)
+        moln.moln("remove", "--stack", stack)
+
+
+def test_a_failed_deployment_says_why_and_leaves_nothing(moln, application, stack):
+    (application / "template.yaml").write_text(TEMPLATE.replace("!Ref Delay", "1000"))
+    done = moln.moln("deploy", str(application), "--stack", stack, check=False)
+    assert done.returncode == 1
+    assert "✗ Jobs" in done.stdout and "DelaySeconds" in done.stdout, done.stdout
+    assert f"the stack {stack} ended as ROLLBACK_COMPLETE" in done.stderr
+    # The name is free for the next try.
+    (application / "template.yaml").write_text(TEMPLATE)
+    assert "Deployed in" in moln.moln("deploy", str(application), "--stack", stack).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Resources:\n  Q:\n    Type: AWS::No::Such\n", "AWS::No::Such"),
+        ("Resources: {Q: {Type: AWS::SQS::Queue, Properties: {Nonsense: 1}}}", "Nonsense"),
+        ("Resources:\n\t- a\n", "template.yaml:2:"),
+        ("{", "template.yaml:1:"),
+    ],
+)
+def test_what_is_wrong_is_named(moln, application, stack, text, said):
+    (application / "template.yaml").write_text(text)
+    done = moln.moln("deploy", str(application), "--stack", stack, check=False)
+    assert done.returncode != 0
+    assert said in done.stderr + done.stdout
+
+
+def test_a_directory_without_a_deployment_file(moln, tmp_path):
+    done = moln.moln("deploy", str(tmp_path), check=False)
+    assert done.returncode == 2
+    assert "serverless.yml" in done.stderr
+
+
+def test_the_template_is_printed(moln, application):
+    template = json.loads(moln.moln("template", str(application)).stdout)
+    assert template["Outputs"]["JobsUrl"]["Value"] == {"Ref": "Jobs"}
+
+
+def test_up_starts_a_server_and_follows_changes(moln, application, tmp_path):
+    port = free_port()
+    up = subprocess.Popen(
+        [BINARY, "up", str(application), "--stack", "up", "--endpoint", f"http://127.0.0.1:{port}"]
+        + ["--data", str(tmp_path / "data"), "--json"],
+        env=moln.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        told = iter(json.loads(line) for line in up.stdout)
+        until(told, lambda line: "queues" in line)
+        (application / "template.yaml").write_text(TEMPLATE.replace("Default: 0", "Default: 5"))
+        until(told, lambda line: line.get("event") == "UPDATE_COMPLETE" and line["resource"] == "Jobs")
+        # A broken file is told, and what runs goes on.
+        (application / "template.yaml").write_text("Resources: [")
+        until(told, lambda line: "problem" in line)
+        (application / "template.yaml").write_text(TEMPLATE)
+        until(told, lambda line: line.get("event") == "UPDATE_COMPLETE" and line["resource"] == "Jobs")
+    finally:
+        up.send_signal(signal.SIGINT)
+        assert up.wait(20) == 0
+    with pytest.raises(OSError):
+        os.stat(f"/proc/{up.pid}")
+    deadline = time.monotonic() + 10
+    while listening(port) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not listening(port), "the server that was started has ended"
+
+
+def until(told, found) -> dict:
+    return next(line for line in told if found(line))
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
