@@ -13,7 +13,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, RwLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -71,6 +71,9 @@ def next(id):
 def say(text):
     print(text, flush=True)
 ";
+
+/// Nobody forks while a program is written: the child would hold it open for writing, and it could not be started.
+static FORKING: RwLock<()> = RwLock::new(());
 
 /// 2023-11-14T22:13:20Z
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -198,7 +201,11 @@ impl Bed {
         fs::create_dir_all(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
         let sandboxes = moln_sandbox::Settings { mode: plan.mode, run: directory.join("run") };
-        let launcher = LauncherProcess::fork(sandboxes).unwrap().attach().unwrap();
+        let launcher = {
+            let _alone = FORKING.write().unwrap();
+            // Attached, it holds nothing of ours open any more.
+            LauncherProcess::fork(sandboxes).unwrap().attach().unwrap()
+        };
         let lines = Arc::new(Lines::default());
         let clock = ManualClock::new(NOW);
         let shared: SharedClock = if plan.real_clock {
@@ -236,6 +243,7 @@ impl Bed {
     pub fn files(&self, files: &[(&str, &str)]) -> PathBuf {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let directory = self.directory.join(format!("files-{number}"));
+        let _whole = FORKING.read().unwrap();
         for (name, text) in files {
             write(&directory.join(name), text);
         }
