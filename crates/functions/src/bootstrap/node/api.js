@@ -1,7 +1,7 @@
 "use strict";
 // The Runtime API over one raw connection: an answer and the request for the next invocation leave in one write.
 
-const net = require("net");
+const { connect } = require("./socket.js");
 
 const PREFIX = "/2018-06-01/runtime/";
 const HEAD_END = "\r\n\r\n";
@@ -20,16 +20,9 @@ exports.RuntimeApi = class RuntimeApi {
     this.waiting = [];
     this.pending = null; // what came of an answer whose head is not whole
     this.body = null; // an answer whose body is not whole
-    this.socket = net.connect({
-      host: this.host,
-      port: this.port,
-      // Always the same buffer: what is kept of it is copied.
-      onread: { buffer: Buffer.allocUnsafeSlow(65536), callback: (count, buffer) => this.received(buffer, count) },
-    });
-    this.socket.setNoDelay(true);
-    // Without the Runtime API there is nothing left to do; the environment is being replaced.
-    this.socket.on("error", () => process.exit(1));
-    this.socket.on("close", () => process.exit(1));
+    // What is kept of the buffer is copied. Without the Runtime API there is nothing left to do; the environment is being
+    // replaced.
+    this.socket = connect(this.host, this.port, (buffer, count) => this.received(buffer, count), () => process.exit(1));
   }
 
   /** While a handler runs the connection does not keep the event loop going; while an invocation is awaited it does. */
@@ -42,7 +35,7 @@ exports.RuntimeApi = class RuntimeApi {
   invocation(take) {
     this.waiting.push(take);
     this.keepAlive(true);
-    this.socket.write(this.next);
+    this.socket.write(this.next, true);
   }
 
   /** Sends an answer and asks for the next invocation. */
@@ -70,7 +63,7 @@ exports.RuntimeApi = class RuntimeApi {
     }
     this.keepAlive(true);
     // What has as many bytes as characters is ASCII, and the shorter way to the socket is right for it.
-    this.socket.write(request, length === body.length ? "latin1" : "utf8");
+    this.socket.write(request, length === body.length);
   }
 
   received(data, count) {

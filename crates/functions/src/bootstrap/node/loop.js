@@ -158,7 +158,7 @@ async function promised(id, headers, body) {
 }
 
 async function streamed(id, headers, body) {
-  const stream = new streaming.ResponseStream(api, id, handler);
+  const stream = streaming.open(api, id, handler);
   // A function may listen for errors itself; without a listener they would end the process.
   stream.on("error", () => {});
   let wait = true;

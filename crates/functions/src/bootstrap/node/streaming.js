@@ -1,7 +1,6 @@
 "use strict";
 // Response streaming: `awslambda.streamifyResponse(async (event, stream, context) => …)`.
 
-const { Writable } = require("stream");
 const errors = require("./errors.js");
 
 const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
@@ -39,8 +38,17 @@ exports.isStreaming = function isStreaming(handler) {
   throw new errors.MalformedStreamingHandler("Only response streaming is supported.");
 };
 
+let ResponseStream;
+
+/** A stream that is the answer to an invocation. */
+exports.open = function open(api, id, handler) {
+  // Most functions do not stream, and need not load streams.
+  ResponseStream = ResponseStream || responseStream();
+  return new ResponseStream(api, id, handler);
+};
+
 /** The function's answer as it writes it. Bytes leave as they come; a slow reader slows the function down. */
-exports.ResponseStream = class ResponseStream extends Writable {
+const responseStream = () => class ResponseStream extends require("stream").Writable {
   constructor(api, id, handler) {
     const highWaterMark = Number(handler[HIGH_WATER_MARK]);
     super(highWaterMark > 0 ? { highWaterMark } : {});
