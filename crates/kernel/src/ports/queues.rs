@@ -91,14 +91,15 @@ pub trait ReceiveFromQueue: Send + Sync {
         queue_arn: &'a str,
     ) -> BoxFuture<'a, Result<QueueFacts, ApiError>>;
 
-    /// At most `max` messages (1–10 000; more than ten are several receives in one), hidden for `visibility`. Waits up to
-    /// `wait` (by the clock) for the first one; returns at once with what there is when there is some. Cancel-safe.
+    /// At most `max` messages (1–10 000; more than ten are several receives in one), hidden for the queue's visibility timeout
+    /// as it is when they are handed out, and `longer`. Waits up to `wait` (by the clock) for the first one; returns at once
+    /// with what there is when there is some. Cancel-safe.
     fn receive<'a>(
         &'a self,
         ctx: &'a Context,
         queue_arn: &'a str,
         max: usize,
-        visibility: Duration,
+        longer: Duration,
         wait: Duration,
     ) -> BoxFuture<'a, Result<Vec<ReceivedMessage>, ApiError>>;
 

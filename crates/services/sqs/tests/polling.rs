@@ -13,10 +13,11 @@ use moln_kernel::{
 use support::{START, World};
 
 const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:q";
-const HIDDEN: Duration = Duration::from_secs(30);
 
 async fn receive(world: &World, arn: &str, max: usize) -> Vec<moln_kernel::ports::ReceivedMessage> {
-    ReceiveFromQueue::receive(&*world.sqs, &world.ctx, arn, max, HIDDEN, Duration::ZERO).await.unwrap()
+    ReceiveFromQueue::receive(&*world.sqs, &world.ctx, arn, max, Duration::ZERO, Duration::ZERO)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -48,7 +49,7 @@ async fn a_poller_knows_what_a_receiver_knows_and_the_chain() {
 
     // Hidden, back after its time, and in the store over a restart with its chain.
     assert!(receive(&world, ARN, 10).await.is_empty());
-    world.advance(30);
+    world.advance(45);
     let world = world.restart();
     let again = receive(&world, ARN, 10).await;
     assert_eq!((again[0].system["ApproximateReceiveCount"].as_str(), again[0].lineage.hops.len()), ("2", 3));
@@ -110,7 +111,9 @@ async fn one_who_waits_is_served_or_comes_back_empty_by_the_clock() {
     let (sqs, ctx) = (world.sqs.clone(), world.ctx.clone());
     let wait = move || {
         let (sqs, ctx) = (sqs.clone(), ctx.clone());
-        tokio::spawn(async move { sqs.receive(&ctx, ARN, 5, HIDDEN, Duration::from_hours(1)).await.unwrap() })
+        tokio::spawn(async move {
+            sqs.receive(&ctx, ARN, 5, Duration::ZERO, Duration::from_hours(1)).await.unwrap()
+        })
     };
     let waiting = wait();
     tokio::task::yield_now().await;
@@ -123,4 +126,22 @@ async fn one_who_waits_is_served_or_comes_back_empty_by_the_clock() {
     world.advance(3_600);
     // The first one's time ran out long ago.
     assert_eq!(waiting.await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn messages_are_hidden_as_the_queue_says_when_they_are_handed_out() {
+    let world = World::new();
+    let url = world.create("q", &[("VisibilityTimeout", "120")]).await;
+    let (sqs, ctx) = (world.sqs.clone(), world.ctx.clone());
+    let hour = Duration::from_hours(1);
+    let waiting =
+        tokio::spawn(async move { sqs.receive(&ctx, ARN, 1, Duration::from_secs(2), hour).await.unwrap() });
+    tokio::task::yield_now().await;
+    world.set(&url, &[("VisibilityTimeout", "10")]).await.unwrap();
+    world.send(&url, "x").await;
+    assert_eq!(waiting.await.unwrap().len(), 1);
+    world.advance(11);
+    assert!(receive(&world, ARN, 1).await.is_empty(), "ten seconds, and two longer");
+    world.advance(1);
+    assert_eq!(receive(&world, ARN, 1).await.len(), 1);
 }

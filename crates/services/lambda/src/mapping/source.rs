@@ -119,11 +119,11 @@ impl Source for QueueSource {
         let source = self.clone();
         Box::pin(async move {
             let ctx = source.context();
-            let facts = source.queues.facts(&ctx, &source.arn).await?;
             // What lies in a batch that is not full must not come back before it is tried.
-            let hidden = facts.visibility_timeout + ask.window;
-            let received = source.queues.receive(&ctx, &source.arn, ask.max, hidden, ask.wait).await?;
-            let until = source.clock.now().after(hidden);
+            let received = source.queues.receive(&ctx, &source.arn, ask.max, ask.window, ask.wait).await?;
+            // The queue may have been changed while this waited.
+            let facts = source.queues.facts(&ctx, &source.arn).await?;
+            let until = source.clock.now().after(facts.visibility_timeout + ask.window);
             Ok(received.iter().map(|message| source.item(message, until)).collect())
         })
     }

@@ -140,7 +140,7 @@ impl ReceiveFromQueue for FakeQueues {
         _: &'a Context,
         arn: &'a str,
         max: usize,
-        visibility: Duration,
+        longer: Duration,
         wait: Duration,
     ) -> BoxFuture<'a, Result<Vec<ReceivedMessage>, ApiError>> {
         Box::pin(async move {
@@ -150,6 +150,7 @@ impl ReceiveFromQueue for FakeQueues {
             loop {
                 let mut sent = std::pin::pin!(self.sent.notified());
                 sent.as_mut().enable();
+                let visibility = *self.visibility.lock().unwrap() + longer;
                 let taken = self.take(arn, max, visibility);
                 if !taken.is_empty() || self.clock.now() >= deadline {
                     return Ok(taken);
