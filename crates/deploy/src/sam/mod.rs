@@ -18,6 +18,7 @@ mod implicit;
 mod intrinsics;
 mod machine;
 mod policies;
+pub mod project;
 mod publish;
 mod pull;
 mod push;
@@ -34,6 +35,8 @@ use crate::document::Problem;
 use crate::template::{Pseudo, Settled};
 use intrinsics::Parameters;
 use work::Work;
+
+pub use project::{Options, find, project};
 
 /// The transform's name.
 pub const TRANSFORM: &str = "AWS::Serverless-2016-10-31";

@@ -36,7 +36,7 @@ mod schema;
 mod service;
 mod stack;
 mod variables;
-mod walk;
+pub(crate) mod walk;
 
 use std::collections::BTreeMap;
 use std::path::Path;

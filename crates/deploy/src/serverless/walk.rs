@@ -11,15 +11,15 @@ const DEPTH: usize = 64;
 
 /// What lies below a directory.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Files: name below the directory with `/`, and where it lies.
-    pub(super) files: Vec<(String, PathBuf)>,
+    pub(crate) files: Vec<(String, PathBuf)>,
     /// Links that lead out of the directory.
-    pub(super) outside: Vec<String>,
+    pub(crate) outside: Vec<String>,
 }
 
 /// All files, links within the directory followed. `.git`, `.serverless` and Moln's data directories only if asked for.
-pub(super) fn files(root: &Path, hidden: bool) -> Result<Found, String> {
+pub(crate) fn files(root: &Path, hidden: bool) -> Result<Found, String> {
     let failed = |path: &Path, error: std::io::Error| format!("{} cannot be read: {error}", path.display());
     let real = fs::canonicalize(root).map_err(|error| failed(root, error))?;
     let mut found = Found::default();
