@@ -6,8 +6,11 @@ use moln_fabric::{
     Workers,
     worker::{Worker, WorkerError, WorkerState},
 };
-use moln_kernel::{SharedClock, clock::BoxFuture};
-use moln_store::{Blobs, Store, blobs::BlobError};
+use moln_kernel::{SharedClock, Timestamp, clock::BoxFuture};
+use moln_store::{
+    Blobs, Store,
+    blobs::{BlobError, Collected},
+};
 
 /// How long a file may be without a reference before it is removed.
 const GRACE: Duration = Duration::from_mins(10);
@@ -29,6 +32,19 @@ pub(crate) fn start(workers: &Workers, blobs: &Blobs, store: &Store, clock: &Sha
         clock: SharedClock::clone(&clock),
         removed: 0,
     });
+}
+
+/// Looks at all directories, one after the other.
+pub(crate) fn collect_all(blobs: &Blobs, store: &Store, now: Timestamp) -> Result<Collected, BlobError> {
+    let grace = u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX);
+    let mut all = Collected::default();
+    for _ in 0..=u8::MAX {
+        let one = blobs.collect(store, now.millis(), grace)?;
+        all.seen += one.seen;
+        all.waiting += one.waiting;
+        all.removed += one.removed;
+    }
+    Ok(all)
 }
 
 struct Collector {

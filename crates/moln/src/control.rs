@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::Method;
 use moln_fabric::{Advance, Workers, advance::AdvanceError, worker::Phase};
 use moln_gateway::{
     admin::{Control, Pieces},
@@ -13,7 +14,7 @@ use moln_store::{Blobs, Stats, Store, stats::SYNC_BUCKETS_MICROS};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::{compose, figures::Figures, pieces};
+use crate::{blobs, compose, figures::Figures, pieces};
 
 /// Operates the process.
 pub(crate) struct Operator {
@@ -25,6 +26,24 @@ pub(crate) struct Operator {
     pub(crate) workers: Workers,
     pub(crate) figures: Arc<Figures>,
     pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Operator {
+    /// Looks through all files of large values at once, which otherwise takes an hour, and removes those nobody refers to.
+    async fn collect(&self) -> Result<Value, ApiError> {
+        let (blobs, store, now) = (self.blobs.clone(), self.store.clone(), self.clock.now());
+        let all = tokio::task::spawn_blocking(move || blobs::collect_all(&blobs, &store, now)).await;
+        match all {
+            Ok(Ok(done)) => {
+                Ok(json!({ "seen": done.seen, "waiting": done.waiting, "removed": done.removed }))
+            }
+            Ok(Err(why)) => {
+                tracing::error!(%why, "files cannot be looked through");
+                Err(ApiError::internal("The files of the data directory cannot be looked through."))
+            }
+            Err(_) => Err(ApiError::internal("The look through the files broke off.")),
+        }
+    }
 }
 
 impl Control for Operator {
@@ -90,13 +109,17 @@ impl Control for Operator {
 
     fn page<'a>(
         &'a self,
+        method: &'a Method,
         path: &'a str,
         query: &'a [(String, String)],
     ) -> BoxFuture<'a, Option<Result<Value, ApiError>>> {
         let of = |name: &str| query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value);
         Box::pin(async move {
             match path {
-                "/_moln/s3/why" => Some(self.buckets.why(of("bucket"), of("key")).await),
+                "/_moln/s3/why" if method == Method::GET => {
+                    Some(self.buckets.why(of("bucket"), of("key")).await)
+                }
+                "/_moln/blobs/collect" if method == Method::POST => Some(self.collect().await),
                 _ => None,
             }
         })

@@ -40,13 +40,15 @@ pub trait Control: Send + Sync + 'static {
     fn metrics(&self, out: &mut Exposition);
     /// What the other parts say about their state, by name; part of `/_moln/health`.
     fn details(&self) -> Value;
-    /// Answers a page of one of the other parts, JSON: what `moln`'s commands ask. `None`: there is no such page.
+    /// Answers a page of one of the other parts, JSON: what `moln`'s commands ask. `None`: there is no such page for this
+    /// method.
     fn page<'a>(
         &'a self,
+        method: &'a Method,
         path: &'a str,
         query: &'a [(String, String)],
     ) -> BoxFuture<'a, Option<Result<Value, ApiError>>> {
-        let _ = (path, query);
+        let _ = (method, path, query);
         Box::pin(std::future::ready(None))
     }
     /// Whether the process is stopping: health then answers 503, so that nothing new is sent here.
@@ -116,10 +118,7 @@ impl Admin {
         let query: Vec<(String, String)> = query_pairs(head.uri.query().unwrap_or_default())
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        match self.control.page(head.uri.path(), &query).await {
-            Some(_) if head.method != Method::GET => {
-                fail(StatusCode::METHOD_NOT_ALLOWED, "Another HTTP method is needed here.")
-            }
+        match self.control.page(&head.method, head.uri.path(), &query).await {
             Some(Ok(page)) => json_response(StatusCode::OK, &page),
             Some(Err(error)) => Self::refuse(&error),
             None => fail(StatusCode::NOT_FOUND, "There is no such page. See /_moln/health."),

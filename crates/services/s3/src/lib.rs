@@ -67,8 +67,6 @@ pub struct Buckets {
     pub(crate) pages: Pagination,
     pub(crate) ports: Ports,
     pub(crate) functions: OnceLock<Arc<dyn InvokeFunction>>,
-    /// There is something to be swept.
-    pub(crate) waste: tokio::sync::Notify,
     /// There are log records to be delivered.
     pub(crate) records: tokio::sync::Notify,
     /// What functions read.
@@ -90,7 +88,6 @@ impl Buckets {
             pages,
             ports,
             functions: OnceLock::new(),
-            waste: tokio::sync::Notify::new(),
             records: tokio::sync::Notify::new(),
             readers: why::Readers::default(),
             outbox: OnceLock::new(),

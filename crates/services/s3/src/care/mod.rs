@@ -48,7 +48,7 @@ impl Buckets {
     pub fn start(self: &Arc<Self>, workers: &Workers) {
         restores::register(self);
         let buckets = Arc::clone(self);
-        workers.spawn("s3/sweep", move || sweep::Sweeper(Arc::clone(&buckets)));
+        workers.spawn("s3/sweep", move || sweep::Sweeper::new(Arc::clone(&buckets)));
         let buckets = Arc::clone(self);
         workers.spawn("s3/why", move || Chronicler::new(Arc::clone(&buckets)));
         let buckets = Arc::clone(self);

@@ -339,7 +339,6 @@ impl Buckets {
         let mut batch = Batch::default();
         WASTE.put(&mut batch, &(number, data), &WasteRow).map_err(|why| errors::unreadable(&why))?;
         self.store.commit(batch).await.map_err(|why| errors::uncommitted(&why))?;
-        self.waste.notify_one();
         Ok(())
     }
 }
