@@ -1,6 +1,7 @@
 """Versions come to other buckets: each once, with its id, and no further."""
 
 import json
+import threading
 
 import pytest
 
@@ -203,3 +204,42 @@ def test_orders_survive_a_restart(fresh, new_bucket):
     fresh.restart()
     eventually(lambda: all(status(s3, source, str(n)) == "COMPLETED" for n in range(40)))
     assert versions(s3, target) == versions(s3, source)
+
+
+def test_many_at_once_end_the_same_in_both_buckets(moln, s3, pair):
+    """Puts, deletes and tags of few keys by several writers: whatever order they are copied in, both buckets agree."""
+    source, target = pair
+    replicate(s3, source, rule(target))
+    failures: list = []
+
+    def work(worker: int):
+        client = moln.client("s3", s3={"addressing_style": "path"})
+        try:
+            for n in range(12):
+                key = str((worker + n) % 3)
+                made = client.put_object(Bucket=source, Key=key, Body=f"{worker}-{n}".encode() * (1 + n * 2000))
+                tags = {"TagSet": [{"Key": "n", "Value": f"{worker}-{n}"}]}
+                client.put_object_tagging(Bucket=source, Key=key, VersionId=made["VersionId"], Tagging=tags)
+                if n % 4 == 0:
+                    client.delete_object(Bucket=source, Key=key)
+        except Exception as error:  # told by the test, not lost with its thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    made = s3.list_object_versions(Bucket=source)["Versions"]
+    assert len(made) == 48
+    for one in made:
+        assert settled(s3, source, one["Key"], VersionId=one["VersionId"]) == "COMPLETED"
+    eventually(lambda: versions(s3, target) == versions(s3, source))
+
+    def facts(bucket: str, one: dict) -> tuple:
+        at = {"Bucket": bucket, "Key": one["Key"], "VersionId": one["VersionId"]}
+        return s3.get_object(**at)["Body"].read(), s3.get_object_tagging(**at)["TagSet"]
+
+    for one in made:
+        eventually(lambda one=one: facts(target, one) == facts(source, one))

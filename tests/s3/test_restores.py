@@ -67,8 +67,15 @@ def test_a_copy_comes_and_goes(fresh, s3, sqs, bucket, refused):
     again = ("RestoreAlreadyInProgress", 409)
     assert refused(s3.restore_object, Bucket=bucket, Key="k", RestoreRequest=ask()) == again[::-1]
 
+    def listed() -> dict | None:
+        told = s3.list_objects_v2(Bucket=bucket, OptionalObjectAttributes=["RestoreStatus"])["Contents"]
+        return told[0].get("RestoreStatus")
+
+    assert listed() == {"IsRestoreInProgress": True}
     fresh.restart()
     fresh.advance("5m")
+    assert listed().keys() == {"IsRestoreInProgress", "RestoreExpiryDate"}
+    assert "RestoreStatus" not in s3.list_objects_v2(Bucket=bucket)["Contents"][0]
     restored = s3.head_object(Bucket=bucket, Key="k")
     assert restored["Restore"].startswith('ongoing-request="false", expiry-date="')
     assert restored["Restore"].endswith(' 00:00:00 GMT"')

@@ -62,7 +62,7 @@ impl LogDelivery {
         }
         let key = keys::key(&place.1, now);
         let put = match self.buckets.find(&place.0)? {
-            Some(target) if self.buckets.lets_logs_in(&target, &key, &first)? => {
+            Some(target) if lets_logs_in(&target, &key, &first)? => {
                 self.put(&target, &key, content, &first, &places, now).await
             }
             _ => Err(errors::access_denied()),
@@ -74,7 +74,9 @@ impl LogDelivery {
                 let (bucket, target) = (&first.bucket, &place.0);
                 tracing::warn!(bucket, target, %why, "the target takes no logs; their records are dropped");
                 let mut batch = moln_store::Batch::default();
-                places.iter().for_each(|place| LOGS.delete(&mut batch, place));
+                for place in &places {
+                    LOGS.delete(&mut batch, place);
+                }
                 self.buckets.store.commit(batch).await.map_err(|why| errors::uncommitted(&why))?;
             }
             Err(why) => return Err(why),
@@ -109,7 +111,9 @@ impl LogDelivery {
             operation: "ServerAccessLogs",
         };
         let delivered = |batch: &mut moln_store::Batch| {
-            places.iter().for_each(|place| LOGS.delete(batch, place));
+            for place in places {
+                LOGS.delete(batch, place);
+            }
             Ok(())
         };
         self.buckets.store_and(&ctx, target, described, storing, delivered).await.map(drop)
@@ -132,30 +136,28 @@ impl LogDelivery {
     }
 }
 
-impl Buckets {
-    /// Whether a target lets log objects in: by its policy, or by its list where lists count.
-    fn lets_logs_in(&self, target: &Bucket, key: &str, record: &LogRow) -> Result<bool, ApiError> {
-        if let Some(text) = target.bytes(Kind::Policy) {
-            let policy = Policy::parse(&String::from_utf8_lossy(text), &target.name)?;
-            let mut keys = Keys::default();
-            keys.set("aws:SourceArn", format!("arn:aws:s3:::{}", record.bucket));
-            keys.set("aws:SourceAccount", record.account.as_str());
-            let resource = format!("arn:aws:s3:::{}/{key}", target.name);
-            let (who, action) = (Who::Service(SERVICE), "s3:PutObject");
-            match policy.document().judge(&Request { who, action, resource: Some(&resource), keys: &keys }) {
-                Decision::Allow => return Ok(true),
-                Decision::Deny => return Ok(false),
-                Decision::Silent => {}
-            }
+/// Whether a target lets log objects in: by its policy, or by its list where lists count.
+fn lets_logs_in(target: &Bucket, key: &str, record: &LogRow) -> Result<bool, ApiError> {
+    if let Some(text) = target.bytes(Kind::Policy) {
+        let policy = Policy::parse(&String::from_utf8_lossy(text), &target.name)?;
+        let mut keys = Keys::default();
+        keys.set("aws:SourceArn", format!("arn:aws:s3:::{}", record.bucket));
+        keys.set("aws:SourceAccount", record.account.as_str());
+        let resource = format!("arn:aws:s3:::{}/{key}", target.name);
+        let (who, action) = (Who::Service(SERVICE), "s3:PutObject");
+        match policy.document().judge(&Request { who, action, resource: Some(&resource), keys: &keys }) {
+            Decision::Allow => return Ok(true),
+            Decision::Deny => return Ok(false),
+            Decision::Silent => {}
         }
-        let list = Self::list_of(target)?;
-        let to_logs = |grant: &Grant| {
-            let uri = grant.grantee.as_ref().and_then(|grantee| grantee.uri.as_deref());
-            uri == Some(acl::LOG_DELIVERY)
-                && matches!(grant.permission.as_deref(), Some("WRITE" | "FULL_CONTROL"))
-        };
-        Ok(target.ownership()? != acl::ENFORCED && list.grants.iter().flatten().any(to_logs))
     }
+    let list = Buckets::list_of(target)?;
+    let to_logs = |grant: &Grant| {
+        let uri = grant.grantee.as_ref().and_then(|grantee| grantee.uri.as_deref());
+        uri == Some(acl::LOG_DELIVERY)
+            && matches!(grant.permission.as_deref(), Some("WRITE" | "FULL_CONTROL"))
+    };
+    Ok(target.ownership()? != acl::ENFORCED && list.grants.iter().flatten().any(to_logs))
 }
 
 impl Worker for LogDelivery {

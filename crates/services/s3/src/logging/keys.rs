@@ -16,18 +16,17 @@ pub(super) fn beginning(logging: &LoggingEnabled, bucket: &Bucket, when: Timesta
         return format!("s{prefix}");
     };
     let (account, region, name) = (&bucket.row.account, &bucket.row.region, &bucket.name);
-    match partitioned.partition_date_source.as_deref() {
-        Some("DeliveryTime") => format!("d{prefix}{account}/{region}/{name}/"),
-        _ => {
-            let (year, month, day) = date(when);
-            format!("e{prefix}{account}/{region}/{name}/{year}/{month}/{day}/{year}-{month}-{day}-00-00-00-")
-        }
+    if partitioned.partition_date_source.as_deref() == Some("DeliveryTime") {
+        return format!("d{prefix}{account}/{region}/{name}/");
     }
+    let (year, month, day) = date(when);
+    format!("e{prefix}{account}/{region}/{name}/{year}/{month}/{day}/{year}-{month}-{day}-00-00-00-")
 }
 
 /// A key for an object that is delivered now.
 pub(super) fn key(beginning: &str, now: Timestamp) -> String {
-    let unique = format!("{:016X}", ids::unique() as u64);
+    let unique = format!("{:032X}", ids::unique());
+    let unique = unique.get(16..).unwrap_or_default();
     let (kind, prefix) = beginning.split_at_checked(1).unwrap_or(("s", beginning));
     let (year, month, day) = date(now);
     let clock: String = iso(now).get(11..19).unwrap_or_default().replace(':', "-");

@@ -7,7 +7,7 @@ use http::{HeaderName, Method, Response, header, request::Parts};
 use moln_kernel::{Context, Principal, Timestamp};
 use moln_wire::{ByteStream, Operation, schema::TimestampFormat, server::host_id, time};
 
-use crate::{acl, bucket::Bucket, front::place};
+use crate::{acl, api::objects::lists::encoded, bucket::Bucket, front::place};
 
 /// Characters of an address or an agent that a record keeps.
 const LONGEST: usize = 8_000;
@@ -58,6 +58,30 @@ pub(super) fn of(request: &Request<'_>) -> String {
         "-".to_owned(),
         "-".to_owned(),
         "-".to_owned(),
+    ];
+    words.join(" ")
+}
+
+/// The record of one of the keys that a request deleted, beside the request's own.
+pub(super) fn of_deleted(ctx: &Context, bucket: &Bucket, key: &str, code: Option<&str>) -> String {
+    let status = if code.is_none() { "204" } else { "-" };
+    let words = [
+        acl::canonical_id(&bucket.row.account),
+        bucket.name.clone(),
+        moment(ctx.now),
+        or_dash(ctx.source.map(|address| address.to_string())),
+        requester(ctx),
+        ctx.request_id.as_str().to_owned(),
+        "BATCH.DELETE.OBJECT".to_owned(),
+        clean(&encoded(key)),
+        "\"-\"".to_owned(),
+        status.to_owned(),
+        or_dash(code),
+        "- - - -".to_owned(),
+        "\"-\" \"-\"".to_owned(),
+        "-".to_owned(),
+        host_id(&ctx.request_id),
+        "- - - - - - -".to_owned(),
     ];
     words.join(" ")
 }

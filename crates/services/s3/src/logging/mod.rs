@@ -18,7 +18,7 @@ use crate::{
     Buckets,
     bucket::Bucket,
     front::place,
-    model::BucketLoggingStatus,
+    model::{BucketLoggingStatus, LoggingEnabled},
     tables::{
         configuration::Kind,
         log::{LOGS, LogRow},
@@ -38,24 +38,41 @@ impl Buckets {
         code: Option<&str>,
     ) {
         let Ok(Some(bucket)) = self.find(place(head).0) else { return };
-        let Ok(Some(set)) = bucket.setting::<BucketLoggingStatus>(Kind::Logging) else { return };
-        let Some(logging) = set.logging_enabled else { return };
+        let Some(logging) = logging_of(&bucket) else { return };
         let took = self.clock.now().since(ctx.now);
         let line = line::of(&line::Request { operation, ctx, head, response, code, bucket: &bucket, took });
-        let beginning = keys::beginning(&logging, &bucket, ctx.now);
-        self.keep_record(&bucket, logging.target_bucket, beginning, line);
+        self.keep_records(ctx, &bucket, &logging, vec![line]);
     }
 
-    fn keep_record(&self, bucket: &Bucket, target: String, beginning: String, line: String) {
-        let (name, account) = (bucket.name.clone(), bucket.row.account.clone());
-        let row = LogRow { bucket: name, account, line };
+    /// Notes what became of each key of a `DeleteObjects`, where the bucket wants it.
+    pub(crate) fn note_deleted<'a>(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        keys: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+    ) {
+        let Some(logging) = logging_of(bucket) else { return };
+        let lines = keys.map(|(key, code)| line::of_deleted(ctx, bucket, key, code)).collect();
+        self.keep_records(ctx, bucket, &logging, lines);
+    }
+
+    fn keep_records(&self, ctx: &Context, bucket: &Bucket, logging: &LoggingEnabled, lines: Vec<String>) {
+        let beginning = keys::beginning(logging, bucket, ctx.now);
         let mut batch = Batch::default();
-        let key = (target, beginning, bucket.row.number, self.store.stamp());
-        match LOGS.put(&mut batch, &key, &row) {
-            // Its place in the order is taken; nobody waits for it.
-            Ok(()) => drop(self.store.submit(batch)),
-            Err(why) => tracing::error!(%why, bucket = bucket.name, "a log record is lost"),
+        for line in lines {
+            let row = LogRow { bucket: bucket.name.clone(), account: bucket.row.account.clone(), line };
+            let stamp = self.store.stamp();
+            let key = (logging.target_bucket.clone(), beginning.clone(), bucket.row.number, stamp);
+            if let Err(why) = LOGS.put(&mut batch, &key, &row) {
+                tracing::error!(%why, bucket = bucket.name, "a log record is lost");
+            }
         }
+        // Their place in the order is taken; nobody waits for it.
+        drop(self.store.submit(batch));
         self.records.notify_one();
     }
+}
+
+fn logging_of(bucket: &Bucket) -> Option<LoggingEnabled> {
+    bucket.setting::<BucketLoggingStatus>(Kind::Logging).ok()??.logging_enabled
 }

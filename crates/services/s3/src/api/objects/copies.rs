@@ -47,14 +47,16 @@ struct SourceName {
     version_id: Option<String>,
 }
 
+/// What is wrong with a source that names no object.
+const SOURCE: &str = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+
 impl SourceName {
     /// `bucket/key?versionId=id`, percent-encoded, with or without a slash in front; or the object's whole address, in
     /// either style.
     fn parse(text: &str) -> Result<Self, ApiError> {
         let invalid = |words: &str| errors::invalid_argument(words, "x-amz-copy-source", text);
-        const PLACE: &str = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
         if let Some(address) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) {
-            let (host, path) = address.split_once('/').ok_or_else(|| invalid(PLACE))?;
+            let (host, path) = address.split_once('/').ok_or_else(|| invalid(SOURCE))?;
             let label = host.find(".s3.").or_else(|| host.find(".s3-")).and_then(|end| host.get(..end));
             return match label {
                 Some(bucket) => Self::parse(&format!("{bucket}/{path}")),
@@ -69,7 +71,7 @@ impl SourceName {
             return Err(ApiError::not_implemented("S3", "access points"));
         }
         // A plus sign is itself in a path.
-        let decoded = decode(&path.replace('+', "%2B")).ok_or_else(|| invalid(PLACE))?;
+        let decoded = decode(&path.replace('+', "%2B")).ok_or_else(|| invalid(SOURCE))?;
         let decoded = decoded.strip_prefix('/').unwrap_or(&decoded);
         match decoded.split_once('/') {
             Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
@@ -78,7 +80,7 @@ impl SourceName {
                 }
                 Ok(Self { bucket: bucket.into(), key: key.into(), version_id: query.map(str::to_owned) })
             }
-            _ => Err(invalid(PLACE)),
+            _ => Err(invalid(SOURCE)),
         }
     }
 }

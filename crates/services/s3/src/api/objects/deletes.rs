@@ -105,6 +105,10 @@ impl Buckets {
             }
         };
         let results = crate::together::in_order(input.delete.objects.into_iter().map(one)).await;
+        let told = results.iter().map(|(object, result)| {
+            (object.key.as_str(), result.as_ref().err().map(|why| why.code.as_ref()))
+        });
+        self.note_deleted(ctx, &bucket, told);
         let quiet = input.delete.quiet == Some(true);
         let (mut deleted, mut failed) = (Vec::new(), Vec::new());
         for (object, result) in results {

@@ -1,7 +1,8 @@
 //! `ListObjects`, `ListObjectsV2`, `ListObjectVersions`.
 
-use moln_kernel::{ApiError, Context};
+use moln_kernel::{ApiError, Context, Timestamp};
 use moln_policy::Keys;
+use moln_store::Snapshot;
 
 use super::puts::quoted;
 use crate::{
@@ -13,13 +14,17 @@ use crate::{
     model::{
         CommonPrefix, DeleteMarkerEntry, ListObjectVersionsOutput, ListObjectVersionsRequest,
         ListObjectsOutput, ListObjectsRequest, ListObjectsV2Output, ListObjectsV2Request, Object,
-        ObjectVersion,
+        ObjectVersion, RestoreStatus,
     },
     objects::{
+        archive::{self, Copy},
         find,
         list::{self, Entry, Listed, Query, VersionMarker},
     },
-    tables::listed::ListedRow,
+    tables::{
+        listed::ListedRow,
+        object::{CURRENT, RestoreRow},
+    },
     versions,
 };
 
@@ -61,6 +66,43 @@ impl Writer {
             checksum_algorithm: row.checksum.map(|checksum| vec![checksum.algorithm]),
             restore_status: None,
         }
+    }
+}
+
+/// Whether archived objects are restored, where it is asked (`x-amz-optional-object-attributes`): what a list reads of a row
+/// does not tell.
+struct Restores<'a> {
+    snapshot: &'a dyn Snapshot,
+    bucket: u64,
+    now: Timestamp,
+}
+
+impl<'a> Restores<'a> {
+    fn asked(
+        optional: Option<&[String]>,
+        snapshot: &'a dyn Snapshot,
+        bucket: &Bucket,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let asked = optional.into_iter().flatten().any(|name| name == "RestoreStatus");
+        asked.then_some(Self { snapshot, bucket: bucket.row.number, now })
+    }
+
+    fn of(&self, restore: Option<&RestoreRow>) -> Option<RestoreStatus> {
+        let (in_progress, expiry) = match archive::copy_of(restore, self.now) {
+            Copy::Absent => return None,
+            Copy::Coming => (true, None),
+            Copy::There(until) => (false, Some(until)),
+        };
+        Some(RestoreStatus { is_restore_in_progress: Some(in_progress), restore_expiry_date: expiry })
+    }
+
+    fn of_key(&self, key: &str, class: &str) -> Option<RestoreStatus> {
+        if !archive::is_archive(class) {
+            return None;
+        }
+        let row = CURRENT.get(self.snapshot, &(self.bucket, key.to_owned())).ok()??.0;
+        self.of(row.restore.as_ref())
     }
 }
 
@@ -131,12 +173,15 @@ impl Buckets {
         let (max_keys, max) = page_size(input.max_keys, "max-keys")?;
         let after = input.marker.as_deref().filter(|marker| !marker.is_empty());
         let query = Query { prefix: prefix.unwrap_or_default(), delimiter, after, max };
-        let listed = list::objects(&*self.store.snapshot(), bucket.row.number, &query)?;
+        let snapshot = self.store.snapshot();
+        let optional = input.optional_object_attributes.as_deref();
+        let restores = Restores::asked(optional, &*snapshot, &bucket, ctx.now);
+        let listed = list::objects(&*snapshot, bucket.row.number, &query)?;
         let truncated = listed.truncated && max > 0;
         // Without a delimiter the last key is the marker, and S3 says no more.
         let next = last(&listed).filter(|_| truncated && delimiter.is_some_and(|d| !d.is_empty()));
         let next_marker = writer.optional(next.as_deref());
-        let (contents, common_prefixes) = split(&writer, listed, true);
+        let (contents, common_prefixes) = split(&writer, listed, true, restores.as_ref());
         Ok(ListObjectsOutput {
             is_truncated: Some(truncated),
             marker: Some(writer.text(input.marker.as_deref().unwrap_or_default())),
@@ -172,11 +217,15 @@ impl Buckets {
         let start_after = input.start_after.as_deref().filter(|after| !after.is_empty());
         let after = token.as_deref().or(start_after);
         let query = Query { prefix: prefix.unwrap_or_default(), delimiter, after, max };
-        let listed = list::objects(&*self.store.snapshot(), bucket.row.number, &query)?;
+        let snapshot = self.store.snapshot();
+        let optional = input.optional_object_attributes.as_deref();
+        let restores = Restores::asked(optional, &*snapshot, &bucket, ctx.now);
+        let listed = list::objects(&*snapshot, bucket.row.number, &query)?;
         let truncated = listed.truncated && max > 0;
         let next = last(&listed).filter(|_| truncated).map(|last| self.pages.seal(&scope, last.as_bytes()));
         let key_count = i32::try_from(listed.entries.len()).ok();
-        let (contents, common_prefixes) = split(&writer, listed, input.fetch_owner == Some(true));
+        let (contents, common_prefixes) =
+            split(&writer, listed, input.fetch_owner == Some(true), restores.as_ref());
         Ok(ListObjectsV2Output {
             is_truncated: Some(truncated),
             contents,
@@ -231,6 +280,8 @@ impl Buckets {
             _ => None,
         };
         let query = Query { prefix: prefix.unwrap_or_default(), delimiter, after: None, max };
+        let optional = input.optional_object_attributes.as_deref();
+        let restores = Restores::asked(optional, &*snapshot, &bucket, ctx.now);
         let marker = key_marker.map(|key| VersionMarker { key, stamp });
         let (entries, truncated) =
             if max == 0 { (Vec::new(), false) } else { list::versions(&*snapshot, number, &query, marker)? };
@@ -258,6 +309,8 @@ impl Buckets {
                 }),
                 Entry::Key(key, version) => {
                     let version_id = find::id_of(&version.row);
+                    let restore = version.row.restore.clone();
+                    let restore_status = restores.as_ref().and_then(|all| all.of(restore.as_ref()));
                     let object = writer.object(key, version.row.into(), true);
                     found.push(ObjectVersion {
                         e_tag: object.e_tag,
@@ -270,7 +323,7 @@ impl Buckets {
                         is_latest: Some(version.latest),
                         last_modified: object.last_modified,
                         owner: object.owner,
-                        restore_status: None,
+                        restore_status,
                     });
                 }
             }
@@ -306,11 +359,15 @@ fn split(
     writer: &Writer,
     listed: Listed<ListedRow>,
     owner: bool,
+    restores: Option<&Restores<'_>>,
 ) -> (Option<Vec<Object>>, Option<Vec<CommonPrefix>>) {
     let (mut contents, mut prefixes) = (Vec::with_capacity(listed.entries.len()), Vec::new());
     for entry in listed.entries {
         match entry {
-            Entry::Key(key, row) => contents.push(writer.object(key, row, owner)),
+            Entry::Key(key, row) => {
+                let restore_status = restores.and_then(|all| all.of_key(&key, &row.storage_class));
+                contents.push(Object { restore_status, ..writer.object(key, row, owner) });
+            }
             Entry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(writer.text(&prefix)) }),
         }
     }
