@@ -1,6 +1,7 @@
 """The loop guard: a chain of events that comes through a function again and again is stopped after sixteen rounds."""
 
 import json
+import urllib.request
 
 import pytest
 
@@ -67,6 +68,9 @@ def test_a_function_that_calls_itself_asynchronously_ends_in_its_dead_letter_que
     message = letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
     assert "stopped a loop" in message and f"function:{function} → " in message
     assert "stopped a loop" in fresh.log_text()
+    with urllib.request.urlopen(f"{fresh.url}/metrics") as metrics:
+        told = metrics.read().decode()
+    assert 'moln_service_events_total{namespace="AWS/Lambda",name="RecursiveInvocationsDropped"} 1\n' in told
 
 
 def test_a_function_that_waits_for_itself_is_told(events):
