@@ -31,6 +31,9 @@ pub type SiteAnswer<'a> = Pin<Box<dyn Future<Output = Response<ByteStream>> + Se
 
 /// A site. Browsers' rules (CORS, preflights), methods and errors are its own; the gateway has verified the signature,
 /// watches over the pace of the body, and adds nothing to the answer.
+///
+/// A request that asks for another protocol has the connection to come (`hyper::upgrade::OnUpgrade`) in the extensions of
+/// its head; it resolves once an answer with status 101 was written.
 pub trait Site: Send + Sync + 'static {
     /// What it is called in logs, and the service that signatures for it name in their scope (`lambda`, `execute-api`).
     fn name(&self) -> &'static str;

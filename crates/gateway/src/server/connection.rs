@@ -59,7 +59,8 @@ pub(super) async fn serve(
             Ok::<_, Infallible>(gateway.handle(request, peer).await)
         }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // Sites take connections over for WebSockets: they find `hyper::upgrade::OnUpgrade` in the request's extensions.
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let mut known: Option<Waker> = None;
     let mut finishing = false;
     let mut turns = Turns::default();

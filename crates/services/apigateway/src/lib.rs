@@ -6,7 +6,8 @@
 //! - What waits or expires (keys of issuers, results of authorizers, throttling, idle connections) goes by the clock.
 //!
 //! # Rooms
-//! `state` is what APIs are made of and how they change, `api` the operations, `serve` how requests to an API are answered,
+//! `state` is what APIs are made of and how they change, `api` the operations, `openapi` documents of APIs, `serve` how
+//! requests to an API are answered, `websocket` connections that stay, `outbound` requests to others,
 //! [`tables`] all that stands on disk, [`resources`] the `CloudFormation` types.
 
 mod api;
@@ -19,6 +20,7 @@ pub mod resources;
 mod serve;
 mod state;
 mod tables;
+mod websocket;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -62,6 +64,7 @@ pub struct Apis {
     pagination: Pagination,
     outbound: outbound::Outbound,
     issuers: serve::Issuers,
+    sockets: websocket::Sockets,
     registry: RwLock<state::Registry>,
     /// Changes, one at a time.
     changing: tokio::sync::Mutex<()>,
@@ -79,9 +82,15 @@ impl Apis {
             ports,
             outbound: outbound::Outbound::new(),
             issuers: serve::Issuers::default(),
+            sockets: websocket::Sockets::default(),
             registry: RwLock::new(registry),
             changing: tokio::sync::Mutex::default(),
         }))
+    }
+
+    /// The server is about to end: callers of WebSocket APIs are told to go away.
+    pub fn close(&self) {
+        self.sockets.close();
     }
 
     fn registry(&self) -> RwLockReadGuard<'_, state::Registry> {

@@ -61,3 +61,18 @@ pub const ISSUERS: usize = 200;
 pub const IDLE_CONNECTIONS: usize = 32;
 /// An access log entry, bytes.
 pub const LOG_ENTRY: usize = 1 << 20;
+
+/// Connections to WebSocket APIs, in all. AWS limits new ones a second instead; here memory must be bounded.
+pub const CONNECTIONS: usize = 5_000;
+/// A message of a WebSocket, bytes.
+pub const MESSAGE: usize = 128 << 10;
+/// A frame of a WebSocket, bytes.
+pub const FRAME: usize = 32 << 10;
+/// How long a WebSocket may say nothing.
+pub const IDLE: Duration = Duration::from_mins(10);
+/// How long a WebSocket lasts.
+pub const LIFETIME: Duration = Duration::from_hours(2);
+/// Messages of one WebSocket that are worked on at once; the next is read when one is done.
+pub const AT_ONCE: usize = 16;
+/// Messages that wait to be written to one WebSocket.
+pub const WAITING: usize = 64;

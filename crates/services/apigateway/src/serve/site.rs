@@ -18,7 +18,7 @@ use super::{
     plan::Plan,
     refusal::Refusal,
 };
-use crate::{Apis, limits, state::Entry};
+use crate::{Apis, limits, state::Entry, websocket};
 
 /// The site of all APIs: their own hosts, custom domain names, and the path form.
 pub struct ExecuteApi(pub Arc<Apis>);
@@ -28,8 +28,10 @@ impl Site for ExecuteApi {
         "execute-api"
     }
     fn owns(&self, head: &Parts, authority: &str) -> bool {
+        let path = head.uri.path();
         host::read(authority).is_some()
-            || head.uri.path().starts_with(host::PATH)
+            || path.starts_with(host::PATH)
+            || path.starts_with(websocket::PATH)
             || self.0.is_domain(authority)
     }
     fn body_limit(&self) -> usize {
@@ -58,18 +60,29 @@ impl Apis {
     }
 
     async fn serve(
-        &self,
+        self: &Arc<Self>,
         ctx: Context,
         visitor: Visitor,
         head: Parts,
         body: ByteStream,
     ) -> Response<ByteStream> {
         let Some(place) = self.place(&head) else {
+            if websocket::is_management(head.uri.path()) {
+                return self.manage((&ctx, &visitor), None, (&head.method, head.uri.path()), body).await;
+            }
             return finished(Refusal::new(StatusCode::NOT_FOUND, "DEFAULT_4XX").response(), &edge_id());
         };
         let authority = ctx.endpoint.authority.to_string();
         let (domain, port) = host::split(&authority);
         let port = port.unwrap_or(if ctx.endpoint.scheme == "https" { "443" } else { "80" });
+        if place.plan.definition.api.protocol_type == "WEBSOCKET" {
+            let plan = place.plan;
+            if websocket::is_management(&place.path) {
+                let here = Some((&*plan.api, plan.stage.stage_name.as_str()));
+                return self.manage((&ctx, &visitor), here, (&head.method, &place.path), body).await;
+            }
+            return self.connect((ctx, visitor), plan, domain, &head).await;
+        }
         let plan = &*place.plan;
         let mut exchange = Exchange {
             ctx: &ctx,
