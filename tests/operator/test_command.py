@@ -1,5 +1,6 @@
 """The command line, as it meets people."""
 
+import json
 import re
 import subprocess
 
@@ -7,7 +8,7 @@ import pytest
 
 from harness.server import clean_env, moln
 
-SUBCOMMANDS = ("serve", "env", "clock", "doctor", "backup", "restore")
+SUBCOMMANDS = ("serve", "env", "clock", "doctor", "backup", "restore", "invoke", "logs", "runtimes")
 
 
 def test_help_names_every_command_and_how_to_start():
@@ -73,6 +74,29 @@ def test_doctor_checks_the_machine(tmp_path):
     done = moln("doctor", "--data", str(tmp_path / "data"), check=False, cwd=tmp_path, timeout=60)
     assert re.search(r"\b(OK|ok)\b", done.stdout), done.stdout + done.stderr
     assert re.search(r"data|disk", done.stdout, re.IGNORECASE)
+
+
+def test_doctor_tells_how_functions_run_here(tmp_path):
+    done = moln("doctor", "--data", str(tmp_path / "data"), check=False, cwd=tmp_path, timeout=60)
+    assert re.search(r"sandbox: tier [ABCD]: ", done.stdout)
+    runtimes = next(line for line in done.stdout.splitlines() if "runtimes: " in line)
+    assert "provided.al2023" in runtimes and "nodejs20.x" in runtimes and "python3.14" in runtimes
+
+
+def test_runtimes_are_listed_with_what_they_need(tmp_path):
+    nothing = {"MOLN_RUNTIMES": str(tmp_path / "runtimes"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = moln("runtimes", "list", "--json", env=clean_env(**nothing), timeout=60)
+    listed = {each["runtime"]: each for each in json.loads(done.stdout)}
+    nodes = [f"nodejs{major}.x" for major in range(14, 26, 2)]
+    pythons = [f"python3.{minor}" for minor in range(8, 15)]
+    assert {*nodes, *pythons, "provided.al2", "provided.al2023"} <= set(listed)
+    assert listed["nodejs22.x"]["state"] == "installable" and "moln runtimes install" in listed["nodejs22.x"]["reason"]
+    absent = [name for name in pythons if listed[name]["state"] == "missing"]
+    if absent:
+        told = moln("runtimes", "install", absent[0], check=False, env=clean_env(**nothing), timeout=60)
+        assert told.returncode == 1 and f"pyenv install {absent[0][6:]}" in told.stderr
+    told = moln("runtimes", "install", "cobol", check=False, env=clean_env(**nothing), timeout=60)
+    assert told.returncode == 2 and "cobol" in told.stderr
 
 
 def test_doctor_notices_a_directory_it_cannot_use(tmp_path):
