@@ -2,11 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use moln_deploy::{
-    document::{self, Problem},
-    project::Project,
-    serverless,
-};
+use moln_deploy::{document::Problem, project::Project, sam, serverless};
 use moln_kernel::{Clock as _, SystemClock};
 
 use super::outside::Running;
@@ -17,16 +13,13 @@ use crate::{
     failure::Failure,
 };
 
-/// Plain and SAM templates, by the names that their tools look for.
-const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
-
 /// Reads what a directory, or a deployment file, comes to. The server is asked only where the file asks for what runs.
 pub(crate) fn project(directory: &Path, choices: &Choices, server: &Server) -> Result<Project, Failure> {
     if let Some(service) = service_directory(directory) {
         return service_project(&service, choices, server);
     }
-    let file = find(directory)?;
-    template(&file, choices)
+    judge(directory)?;
+    template(directory, choices)
 }
 
 /// The directory of a `serverless.yml`: the one that was given, or that of the file that was given.
@@ -89,46 +82,27 @@ pub(crate) fn region(choices: &Choices, of_file: Option<&str>) -> String {
         .unwrap_or_else(|| "us-east-1".to_owned())
 }
 
-fn find(directory: &Path) -> Result<PathBuf, Failure> {
-    if directory.is_file() {
-        return Ok(directory.to_owned());
+/// Says so where there is nothing to be deployed.
+fn judge(given: &Path) -> Result<(), Failure> {
+    if given.is_file() || sam::find(given).is_some() || given.join("samconfig.toml").is_file() {
+        return Ok(());
     }
-    if !directory.is_dir() {
-        return Err(Failure::usage(format!("there is no directory {}.", directory.display())));
+    if !given.is_dir() {
+        return Err(Failure::usage(format!("there is no directory {}.", given.display())));
     }
-    let there = TEMPLATES.iter().map(|name| directory.join(name)).find(|path| path.is_file());
-    there.ok_or_else(|| {
-        Failure::usage(format!("{} holds nothing that can be deployed.", directory.display())).next(
-            "It would be a serverless.yml, a template.yaml or a template.json; or give the file itself.",
-        )
-    })
+    Err(Failure::usage(format!("{} holds nothing that can be deployed.", given.display()))
+        .next("It would be a serverless.yml, a template.yaml or a template.json; or give the file itself."))
 }
 
-/// A template as it stands: nothing is packed.
-fn template(file: &Path, choices: &Choices) -> Result<Project, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|why| Failure::new(format!("cannot read {}: {why}.", file.display())))?;
-    let template = document::read(&text).map_err(|problem| problems(&[problem.in_file(file)]))?.to_json();
-    Ok(Project {
-        stack: choices.stack.clone().map_or_else(|| name_of(file), Ok)?,
-        region: None,
-        template,
-        tags: Vec::new(),
+/// A plain or a SAM template, with the local files that it names.
+fn template(given: &Path, choices: &Choices) -> Result<Project, Failure> {
+    let options = sam::Options {
+        stack: choices.stack.clone(),
+        region: choices.region.clone(),
+        environment: choices.stage.clone(),
         parameters: parameters(choices)?,
-        packages: Vec::new(),
-        notices: Vec::new(),
-    })
-}
-
-/// The directory's name as a stack's.
-fn name_of(file: &Path) -> Result<String, Failure> {
-    let unnamed = || Failure::usage("the stack has no name.").next("Give it one: --stack NAME.");
-    let directory =
-        file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned)).ok_or_else(unnamed)?;
-    let name = directory.file_name().and_then(|name| name.to_str()).ok_or_else(unnamed)?;
-    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).to_owned();
-    if name.is_empty() { Err(unnamed()) } else { Ok(name) }
+    };
+    sam::project(given, &options).map_err(|found| problems(&found))
 }
 
 fn parameters(choices: &Choices) -> Result<Vec<(String, String)>, Failure> {
