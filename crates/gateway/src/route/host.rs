@@ -31,8 +31,12 @@ impl<'a> HostName<'a> {
         };
         let (mut rest, mut region) = match labels.rsplit_once('.') {
             Some((before, last)) if is_region(last) => (before, Some(last)),
-            _ => (labels, None),
+            _ => match dashed(labels) {
+                Some((before, region)) => (before, Some(region)),
+                None => (labels, None),
+            },
         };
+        rest = rest.strip_suffix(".dualstack").unwrap_or(rest);
         let found = names.iter().find_map(|(name, index)| {
             let before = rest.strip_suffix(name.as_str())?;
             (before.is_empty() || before.ends_with('.')).then_some((before.trim_end_matches('.'), *index))
@@ -51,6 +55,12 @@ impl<'a> HostName<'a> {
         }
         Self { service, region, prefix: service.and((!rest.is_empty()).then_some(rest)) }
     }
+}
+
+/// The oldest form with a region: `bucket.s3-us-west-2`.
+fn dashed(labels: &str) -> Option<(&str, &str)> {
+    let region = labels.rsplit('.').next()?.strip_prefix("s3-").filter(|region| is_region(region))?;
+    Some((labels.strip_suffix(region)?.strip_suffix('-')?, region))
 }
 
 /// The host of `host:port`, `[::1]:port`, `host`.
@@ -114,6 +124,10 @@ mod tests {
                 "bucket.with.dots.s3.us-west-2.amazonaws.com",
                 (Some(1), Some("us-west-2"), Some("bucket.with.dots")),
             ),
+            ("b.s3-us-west-2.amazonaws.com", (Some(1), Some("us-west-2"), Some("b"))),
+            ("s3-us-west-2.amazonaws.com", (Some(1), Some("us-west-2"), None)),
+            ("b.s3.dualstack.us-east-1.amazonaws.com", (Some(1), east, Some("b"))),
+            ("s3-bucket.localhost", (None, None, None)),
             ("streams.dynamodb.us-east-1.amazonaws.com", (Some(3), east, None)),
             ("sqs.us-gov-west-1.api.aws", (Some(0), Some("us-gov-west-1"), None)),
             ("mysqs.us-east-1.amazonaws.com", (None, east, None)),

@@ -27,6 +27,9 @@ use crate::{
 
 pub(crate) use deliver::LogDelivery;
 
+/// Records in one batch: with the longest keys they stay within the store's limits.
+const AT_ONCE: usize = 200;
+
 impl Buckets {
     /// Notes an answer, where the bucket wants it.
     pub(crate) fn note(
@@ -58,17 +61,20 @@ impl Buckets {
 
     fn keep_records(&self, ctx: &Context, bucket: &Bucket, logging: &LoggingEnabled, lines: Vec<String>) {
         let beginning = keys::beginning(logging, bucket, ctx.now);
-        let mut batch = Batch::default();
-        for line in lines {
-            let row = LogRow { bucket: bucket.name.clone(), account: bucket.row.account.clone(), line };
-            let stamp = self.store.stamp();
-            let key = (logging.target_bucket.clone(), beginning.clone(), bucket.row.number, stamp);
-            if let Err(why) = LOGS.put(&mut batch, &key, &row) {
-                tracing::error!(%why, bucket = bucket.name, "a log record is lost");
+        let mut lines = lines.into_iter().peekable();
+        while lines.peek().is_some() {
+            let mut batch = Batch::default();
+            for line in lines.by_ref().take(AT_ONCE) {
+                let row = LogRow { bucket: bucket.name.clone(), account: bucket.row.account.clone(), line };
+                let stamp = self.store.stamp();
+                let key = (logging.target_bucket.clone(), beginning.clone(), bucket.row.number, stamp);
+                if let Err(why) = LOGS.put(&mut batch, &key, &row) {
+                    tracing::error!(%why, bucket = bucket.name, "a log record is lost");
+                }
             }
+            // Their place in the order is taken; nobody waits for it.
+            drop(self.store.submit(batch));
         }
-        // Their place in the order is taken; nobody waits for it.
-        drop(self.store.submit(batch));
         self.records.notify_one();
     }
 }
