@@ -1,6 +1,6 @@
 //! Reading and changing rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use moln_kernel::{AccountId, ApiError, Context, Endpoint, Principal, Region, ids};
 use moln_store::{Batch, Scan, Snapshot, Store, StoreError, key::Inverse};
@@ -126,7 +126,11 @@ impl Stacks {
 
     /// Writes an event; its place in the order is taken now.
     pub(crate) fn event(&self, batch: &mut Batch, uid: &str, mut event: EventRow) -> Result<(), ApiError> {
-        event.at = self.clock.now().millis();
+        // Events that follow one another have times that do.
+        let now = self.clock.now().millis();
+        let next = |last: u64| Some(now.max(last.saturating_add(1)));
+        let last = self.told.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).unwrap_or(now);
+        event.at = now.max(last.saturating_add(1));
         if let Some(properties) = &mut event.properties
             && properties.len() > limits::ROW / 2
         {

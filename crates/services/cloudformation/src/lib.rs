@@ -23,7 +23,10 @@ mod site;
 mod sources;
 pub mod tables;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use moln_fabric::Workers;
 use moln_kernel::{
@@ -68,6 +71,8 @@ pub struct Stacks {
     pagination: Pagination,
     /// Decisions on stacks, one at a time.
     changing: tokio::sync::Mutex<()>,
+    /// When the last event was.
+    told: AtomicU64,
     pulse: engine::Pulse,
 }
 
@@ -87,6 +92,7 @@ impl Stacks {
             endpoint: ports.endpoint,
             pagination,
             changing: tokio::sync::Mutex::default(),
+            told: AtomicU64::new(0),
             pulse: engine::Pulse::default(),
         }))
     }

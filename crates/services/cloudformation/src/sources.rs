@@ -98,8 +98,7 @@ impl Stacks {
     ) -> Result<Option<String>, ApiError> {
         match (body, url) {
             (Some(body), None) if body.len() > limits::TEMPLATE_BODY => Err(validation(format!(
-                "1 validation error detected: Value '{}' at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to {}",
-                body.chars().take(64).collect::<String>(),
+                "1 validation error detected: Value '{body}' at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to {}",
                 limits::TEMPLATE_BODY
             ))),
             (Some(body), None) => Ok(Some(body)),
@@ -123,23 +122,28 @@ impl Stacks {
 
     /// A text by URL: all forms mean our buckets.
     pub(crate) async fn fetch(&self, ctx: &Context, url: &str, limit: usize) -> Result<String, ApiError> {
-        let unsupported = || validation("TemplateURL must be a supported URL.");
-        let place = parse(url).ok_or_else(unsupported)?;
-        let objects = self.objects.as_ref().ok_or_else(|| errors::not_built("TemplateURL"))?;
         let told = |error: ApiError| match error.code.as_ref() {
-            "InternalFailure" | "InternalError" => error,
+            "InternalFailure" | "InternalError" | "ValidationError" | "NotImplemented" => error,
             _ => validation(format!(
                 "S3 error: {}\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
                 error.message
             )),
         };
+        self.object(ctx, url, limit).await.map_err(told)
+    }
+
+    /// A text by URL. Errors are S3's own.
+    async fn object(&self, ctx: &Context, url: &str, limit: usize) -> Result<String, ApiError> {
+        let unsupported = || validation("TemplateURL must be a supported URL.");
+        let place = parse(url).ok_or_else(unsupported)?;
+        let objects = self.objects.as_ref().ok_or_else(|| errors::not_built("TemplateURL"))?;
         let version = place.version.as_deref();
-        let mut reading = objects.read(ctx, &place.bucket, &place.key, version).await.map_err(told)?;
+        let mut reading = objects.read(ctx, &place.bucket, &place.key, version).await?;
         if reading.size > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(validation(format!("Template size is over the limit of {limit} bytes.")));
         }
         let mut bytes = Vec::new();
-        while let Some(piece) = reading.content.next().await.map_err(told)? {
+        while let Some(piece) = reading.content.next().await? {
             bytes.extend(piece.iter());
         }
         String::from_utf8(bytes).map_err(|_| validation("Template format error: unsupported structure."))
@@ -155,7 +159,8 @@ impl Stacks {
         given: BTreeMap<String, String>,
     ) -> Result<Source, ApiError> {
         let first = Template::parse(&text).map_err(problem)?;
-        let arguments = Arguments { given, resolved: self.stored_parameters(&first)? };
+        let resolved = stored_parameters(&first, &given)?;
+        let arguments = Arguments { given, resolved };
         let settled = first.settle(&arguments).map_err(problem)?;
         config.description = first.description().map(str::to_owned);
         config.parameters = settled
@@ -171,25 +176,46 @@ impl Stacks {
         let mut template = first;
         let mut changed = false;
         while let Some(transform) = template.next_transform(&settled, &pseudo).map_err(problem)? {
-            let answer = self.run_macro(ctx, &template, &transform, &settled, &pseudo).await?;
-            template = template.transformed(&transform, &answer).map_err(problem)?;
+            let answer = self.run_macro(ctx, &transform, &settled, &pseudo).await?;
+            template = template.transformed(&transform, &answer).map_err(|problem| failed(problem.text))?;
             changed = true;
         }
         let processed = changed.then(|| template.to_json().to_string());
         Ok(Source { text: TextRow { original: text, processed }, template })
     }
+}
 
-    /// What SSM parameters hold that the template's parameters name.
-    fn stored_parameters(&self, template: &Template) -> Result<BTreeMap<String, String>, ApiError> {
-        let named = template.parameters().iter().find(|parameter| parameter.is_ssm());
-        match named {
-            None => Ok(BTreeMap::new()),
-            Some(parameter) => Err(validation(format!(
-                "Parameter {} has type {}: there is no SSM Parameter Store here yet.",
-                parameter.name, parameter.kind
-            ))),
+/// What a macro that failed says: a stack that is being made fails with it, others are refused.
+pub(crate) const MACRO_FAILED: &str = "MacroFailed";
+
+/// A macro failed.
+fn failed(words: impl Into<String>) -> ApiError {
+    ApiError::sender(MACRO_FAILED, words)
+}
+
+/// The failure of a macro as a refusal.
+pub(crate) fn refusal(error: ApiError) -> ApiError {
+    if error.code == MACRO_FAILED { validation(error.message) } else { error }
+}
+
+/// What SSM parameters hold that the template's parameters name.
+fn stored_parameters(
+    template: &Template,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    for parameter in template.parameters().iter().filter(|parameter| parameter.is_ssm()) {
+        let name = &parameter.name;
+        if !given.contains_key(name) && parameter.default.is_none() {
+            return Err(validation(format!(
+                "Parameter {name} should either have input value or default value"
+            )));
         }
+        return Err(validation(format!(
+            "Parameter {name} has type {}: there is no SSM Parameter Store here yet.",
+            parameter.kind
+        )));
     }
+    Ok(BTreeMap::new())
 }
 
 /// A stored template, ready to be prepared.

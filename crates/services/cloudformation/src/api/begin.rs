@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use moln_deploy::template::{Prepared, prepare};
+use moln_deploy::template::{Capabilities, Prepared, Template, prepare};
 use moln_kernel::{ApiError, Context, ids::Uuid, tags};
 use moln_store::Batch;
 use serde_json::Value;
@@ -15,11 +15,15 @@ use crate::{
     limits,
     model::{self, RollbackConfiguration, Tag},
     plan::Plan,
-    sources::{Source, acknowledged, arguments, problem, pseudo},
+    sources::{Source, acknowledged, arguments, problem, pseudo, refusal},
     tables::{
         ChangeRow, Config, Kind, NAMES, Phase, RESOURCES, RUNNING, ResourceRow, STACKS, StackRow, TEXTS,
+        TextRow,
     },
 };
+
+/// What macros need.
+const EXPAND: &str = "CAPABILITY_AUTO_EXPAND";
 
 /// What a nested stack asks for.
 pub(crate) struct Beginning {
@@ -51,6 +55,7 @@ pub(super) struct Options {
     pub(super) disable_rollback: bool,
     pub(super) reason: Option<String>,
     pub(super) change_set: Option<String>,
+    pub(super) doomed: Option<String>,
     /// What was asked, for a token that comes again.
     pub(super) asked: String,
 }
@@ -94,15 +99,21 @@ pub(super) fn new_stack(ctx: &Context, name: &str, now: u64) -> Result<StackRow,
 }
 
 impl Stacks {
-    /// Judges a template before anything is written.
+    /// Judges a template before anything is written. A change set shows what macros made of it before anything happens, so
+    /// it need not be acknowledged that they may: `direct` says that there is none.
     pub(super) async fn judge(
         &self,
         ctx: &Context,
         stack: &StackRow,
         config: &mut Config,
-        text: String,
+        (text, direct): (String, bool),
         given: BTreeMap<String, String>,
     ) -> Result<Judged, ApiError> {
+        let first = Template::parse(&text).map_err(problem)?;
+        if direct && first.capabilities().needed.contains(&EXPAND) {
+            let expand = Capabilities { needed: vec![EXPAND], reason: String::new() };
+            acknowledged(&expand, &config.capabilities)?;
+        }
         let source = self.process(ctx, stack, config, text, given).await?;
         let prepared =
             prepare(&source.template, &arguments(config), &pseudo(stack, config)).map_err(problem)?;
@@ -126,7 +137,9 @@ impl Stacks {
                 limits::RESOURCES
             )));
         }
-        acknowledged(&source.template.capabilities(), &config.capabilities)?;
+        let mut needed = source.template.capabilities();
+        needed.needed.retain(|name| *name != EXPAND);
+        acknowledged(&needed, &config.capabilities)?;
         Ok(Judged { source, prepared })
     }
 
@@ -136,13 +149,14 @@ impl Stacks {
         ctx: &Context,
         mut stack: StackRow,
         config: Config,
-        source: Option<Source>,
+        text: Option<TextRow>,
         options: Options,
     ) -> Result<String, ApiError> {
         let now = self.clock.now();
         let mut begun = operation(Kind::Create, Phase::Creating, options.token.clone(), ctx);
         begun.keep = options.keep;
         begun.vanish = options.vanish;
+        begun.doomed = options.doomed;
         let minutes = options.timeout.and_then(|minutes| u64::try_from(minutes).ok());
         begun.deadline = minutes.map(|minutes| now.after(Duration::from_mins(minutes)).millis());
         stack.timeout = options.timeout;
@@ -167,9 +181,9 @@ impl Stacks {
                     )));
                 }
                 NAMES.put(batch, &[place[0], place[1], &stack.name], &stack.uid)?;
-                if let Some(source) = &source {
+                if let Some(text) = &text {
                     stack.config.template = Uuid::random().to_string();
-                    TEXTS.put(batch, &[&stack.uid, &stack.config.template], &source.text)?;
+                    TEXTS.put(batch, &[&stack.uid, &stack.config.template], text)?;
                 }
                 let reason = options.reason;
                 self.turn(batch, &mut stack, "CREATE_IN_PROGRESS", reason)?;
@@ -330,13 +344,14 @@ impl Stacks {
             role: child.role,
             ..Config::default()
         };
-        let judged = self.judge(ctx, &stack, &mut config, text, child.parameters).await?;
+        let judged =
+            self.judge(ctx, &stack, &mut config, (text, true), child.parameters).await.map_err(refusal)?;
         self.refuse_unknown(&judged.prepared)?;
         stack.parent = Some(parent);
         stack.root = Some(root);
         // The outermost stack removes what failed.
         let options = Options { keep: true, timeout: child.timeout, ..Options::default() };
-        self.begin_create(ctx, stack, config, Some(judged.source), options).await
+        self.begin_create(ctx, stack, config, Some(judged.source.text), options).await
     }
 
     /// Changes a stack within another one.
@@ -355,7 +370,8 @@ impl Stacks {
             role: child.role,
             ..Config::default()
         };
-        let judged = self.judge(ctx, &stack, &mut config, text, child.parameters).await?;
+        let judged =
+            self.judge(ctx, &stack, &mut config, (text, true), child.parameters).await.map_err(refusal)?;
         let nothing = self.changes(ctx, &stack, &config, &judged.prepared)?.is_empty()
             && !self.differs(&stack, &config, &judged.prepared)?;
         if nothing {

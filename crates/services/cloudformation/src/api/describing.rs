@@ -41,7 +41,8 @@ impl Stacks {
         let now = self.clock.now();
         let mut stacks = self.all_stacks(ctx)?;
         stacks.retain(|stack| {
-            let kept = stack.deleted.is_none_or(|at| now.since(Timestamp(at)) <= limits::DELETED_KEPT);
+            let kept = stack.status != "DELETE_COMPLETE"
+                || stack.deleted.is_none_or(|at| now.since(Timestamp(at)) <= limits::DELETED_KEPT);
             kept && (filter.is_empty() || filter.contains(&stack.status))
         });
         let filter = filter.join(",");
@@ -99,7 +100,9 @@ impl Stacks {
             (Some(name), None) => self.stack(ctx, name)?,
             (None, Some(id)) => {
                 let mut found = None;
-                for stack in self.all_stacks(ctx)?.into_iter().filter(|stack| stack.deleted.is_none()) {
+                for stack in
+                    self.all_stacks(ctx)?.into_iter().filter(|stack| stack.status != "DELETE_COMPLETE")
+                {
                     let rows = core::resources(&*self.store.snapshot(), &stack.uid)?;
                     if rows.iter().any(|row| row.physical_id == *id && row.status != "DELETE_COMPLETE") {
                         found = Some(stack);

@@ -18,7 +18,7 @@ use crate::{
         DescribeChangeSetInput, DescribeChangeSetOutput, ExecuteChangeSetInput, ListChangeSetsInput,
         ListChangeSetsOutput, ResourceChange, ResourceChangeDetail, ResourceTargetDefinition,
     },
-    sources::given,
+    sources::{MACRO_FAILED, given},
     tables::{ChangeRow, ChangeSetRow, Config, DetailRow, NAMES, SETS, STACKS, StackRow, TEXTS},
 };
 
@@ -158,9 +158,7 @@ impl Stacks {
             token: input.client_token,
             ..ChangeSetRow::default()
         };
-        let transforms = moln_deploy::template::Template::parse(&text)
-            .is_ok_and(|template| !template.declared_transforms().is_empty());
-        let source = match self.judge(ctx, &stack, &mut config, text.clone(), values).await {
+        let source = match self.judge(ctx, &stack, &mut config, (text.clone(), false), values).await {
             Ok(judged) => {
                 let changes = self.changes(ctx, &stack, &config, &judged.prepared);
                 match changes {
@@ -184,7 +182,7 @@ impl Stacks {
                 Some(judged.source)
             }
             // What a macro says comes later than the answer.
-            Err(error) if transforms && error.message.contains("ransform") => {
+            Err(error) if error.code == MACRO_FAILED => {
                 set.status = "FAILED".to_owned();
                 set.reason = Some(error.message);
                 None
@@ -282,6 +280,7 @@ impl Stacks {
             change_set: Some(set.id.clone()),
             asked,
             timeout: None,
+            doomed: None,
         };
         let config = set.config.clone();
         if set.create {

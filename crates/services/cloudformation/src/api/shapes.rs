@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::{
     limits,
     model::{
-        ModuleInfo, OperationEntry, Output, Parameter, RollbackConfiguration, RollbackTrigger, Stack,
-        StackDriftInformation, StackDriftInformationSummary, StackEvent, StackResource, StackResourceDetail,
+        ModuleInfo, Output, Parameter, RollbackConfiguration, RollbackTrigger, Stack, StackDriftInformation,
+        StackDriftInformationSummary, StackEvent, StackResource, StackResourceDetail,
         StackResourceDriftInformation, StackResourceDriftInformationSummary, StackResourceSummary,
         StackSummary, Tag,
     },
@@ -55,21 +55,14 @@ fn outputs(config: &Config) -> Option<Vec<Output>> {
     (!config.outputs.is_empty()).then(|| config.outputs.iter().map(shown).collect())
 }
 
-fn operations(row: &StackRow) -> Option<Vec<OperationEntry>> {
-    let shown = |(kind, id): &(String, String)| OperationEntry {
-        operation_type: Some(kind.clone()),
-        operation_id: Some(id.clone()),
-    };
-    (!row.operations.is_empty()).then(|| row.operations.iter().map(shown).collect())
-}
-
 pub(super) fn stack(row: &StackRow) -> Stack {
     let deleted = row.status == "DELETE_COMPLETE";
+    let failed = row.status.starts_with("ROLLBACK");
     let drift = row.drift.as_ref();
     Stack {
         stack_id: Some(row.id.clone()),
         stack_name: row.name.clone(),
-        change_set_id: row.change_set.clone().filter(|_| !deleted),
+        change_set_id: row.change_set.clone().filter(|_| !deleted && !failed),
         description: row.config.description.clone(),
         parameters: parameters(&row.config.parameters),
         creation_time: Timestamp(row.created),
@@ -93,7 +86,6 @@ pub(super) fn stack(row: &StackRow) -> Stack {
             last_check_timestamp: drift.map(|(_, at)| Timestamp(*at)),
         }),
         retain_except_on_create: row.retain_except_on_create,
-        last_operations: operations(row),
         ..Stack::default()
     }
 }
@@ -115,7 +107,7 @@ pub(super) fn summary(row: &StackRow) -> StackSummary {
             stack_drift_status: drift.map_or("NOT_CHECKED", |(status, _)| status).to_owned(),
             last_check_timestamp: drift.map(|(_, at)| Timestamp(*at)),
         }),
-        last_operations: operations(row),
+        last_operations: None,
     }
 }
 
@@ -124,7 +116,6 @@ pub(super) fn event(stack: &StackRow, row: EventRow) -> StackEvent {
         stack_id: stack.id.clone(),
         event_id: row.id,
         stack_name: stack.name.clone(),
-        operation_id: row.operation,
         logical_resource_id: Some(row.logical_id),
         physical_resource_id: Some(row.physical_id),
         resource_type: Some(row.type_name),

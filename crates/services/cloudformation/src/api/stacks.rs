@@ -14,8 +14,8 @@ use crate::{
         DeleteStackInput, RollbackStackInput, RollbackStackOutput, SetStackPolicyInput, UpdateStackInput,
         UpdateStackOutput, UpdateTerminationProtectionInput,
     },
-    sources::given,
-    tables::{Config, Kind, Phase, STACKS, StackRow, TEXTS},
+    sources::{MACRO_FAILED, given, refusal},
+    tables::{Config, Kind, Phase, STACKS, StackRow, TEXTS, TextRow},
 };
 
 /// States an update may begin in.
@@ -85,7 +85,14 @@ impl Stacks {
         };
         let mut stack = new_stack(ctx, &input.stack_name, self.clock.now().millis())?;
         let values = given(input.parameters, None)?;
-        let judged = self.judge(ctx, &stack, &mut config, text, values).await?;
+        let (text, doomed) = match self.judge(ctx, &stack, &mut config, (text.clone(), true), values).await {
+            Ok(judged) => (judged.source.text, None),
+            // The stack is made, and fails with what the macro says.
+            Err(error) if error.code == MACRO_FAILED => {
+                (TextRow { original: text, processed: None }, Some(error.message))
+            }
+            Err(error) => return Err(error),
+        };
         stack.protected = input.enable_termination_protection == Some(true);
         stack.policy = policy;
         let on_failure = input.on_failure.as_deref();
@@ -101,8 +108,9 @@ impl Stacks {
             reason: Some("User Initiated".to_owned()),
             asked,
             change_set: None,
+            doomed,
         };
-        let id = self.begin_create(ctx, stack, config, Some(judged.source), options).await?;
+        let id = self.begin_create(ctx, stack, config, Some(text), options).await?;
         Ok(CreateStackOutput { stack_id: Some(id), operation_id: None })
     }
 
@@ -157,7 +165,7 @@ impl Stacks {
             ..Config::default()
         };
         let values = given(input.parameters, Some(old))?;
-        let judged = self.judge(ctx, &stack, &mut config, text, values).await?;
+        let judged = self.judge(ctx, &stack, &mut config, (text, true), values).await.map_err(refusal)?;
         let changes = self.changes(ctx, &stack, &config, &judged.prepared)?;
         let real = changes.iter().any(|change| change.details.iter().all(|one| one.source != "Automatic"));
         if !real && changes.is_empty() && !self.differs(&stack, &config, &judged.prepared)? {

@@ -14,16 +14,7 @@ use crate::tables::{
 /// Ends a stack's operation.
 pub(crate) fn rest(stack: &mut StackRow, batch: &mut Batch) {
     RUNNING.delete(batch, &[&stack.uid]);
-    if let Some(operation) = stack.operation.take() {
-        let kind = match operation.kind {
-            Kind::Create => "CREATE_STACK",
-            Kind::Update => "UPDATE_STACK",
-            Kind::Delete => "DELETE_STACK",
-            Kind::Rollback => "ROLLBACK",
-        };
-        stack.operations.insert(0, (kind.to_owned(), operation.id));
-        stack.operations.truncate(1);
-    }
+    stack.operation = None;
 }
 
 /// Makes a stack's exports those of its outputs; `Some`: why that cannot be.
@@ -170,6 +161,7 @@ impl Run {
             operation.phase = Phase::UndoingUpdate;
             return self.service.turn(batch, stack, "UPDATE_ROLLBACK_IN_PROGRESS", Some(why.to_owned()));
         }
+        stack.deleted = Some(self.service.clock.now().millis());
         let vanish = operation.vanish;
         operation.phase = if vanish { Phase::Deleting } else { Phase::UndoingCreate };
         operation.deadline = None;
@@ -260,6 +252,6 @@ pub(crate) fn operation(
         vanish: false,
         spared: Vec::new(),
         cancelled: false,
-        reason: None,
+        doomed: None,
     }
 }

@@ -87,6 +87,9 @@ pub(crate) fn dynamic_reference(value: &Value) -> Option<&str> {
 impl Run {
     /// Makes what a new stack's template says.
     pub(super) async fn creating(self: &Arc<Self>) -> Result<(), Failure> {
+        if let Some(why) = &self.operation.doomed {
+            return self.fail(&format!("{why}. ")).await;
+        }
         let prepared = match self.prepared(&self.stack.config) {
             Ok(prepared) => Arc::new(prepared),
             Err(error) => return self.fail(&error.message).await,

@@ -164,6 +164,11 @@ impl Maker {
         match self {
             Self::Handler(handler) => {
                 if again && let Some(found) = handler.find(&run.ctx, &origin, &row.properties).await? {
+                    // It is ours, whatever becomes of it: a failure leads to its removal.
+                    let mut known = run.current(row);
+                    known.physical_id.clone_from(&found.id);
+                    known.reference.clone_from(&found.reference);
+                    run.remember(known).await?;
                     let nothing = Value::Object(serde_json::Map::new());
                     return Ok(handler.update(&run.ctx, &found.id, &nothing, &row.properties).await?);
                 }

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use moln_deploy::{
-    document,
-    template::{Pseudo, Settled, Template, Transform},
+    document, sam,
+    template::{Pseudo, Settled, Transform},
 };
 use moln_kernel::{ApiError, Context, ids::Uuid, ports::InvocationType};
 use serde_json::{Map, Value, json};
@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     Stacks,
     core::resources,
-    errors::validation,
     limits,
     own::MACRO,
+    sources::{failed, parse},
     tables::{NAMES, STACKS},
 };
 
@@ -23,40 +23,38 @@ impl Stacks {
     pub(super) async fn run_macro(
         &self,
         ctx: &Context,
-        template: &Template,
         transform: &Transform,
         settled: &[Settled],
         pseudo: &Pseudo,
     ) -> Result<Value, ApiError> {
         match transform.name.as_str() {
             "AWS::Include" => self.include(ctx, transform).await,
+            sam::TRANSFORM => sam::expand(&transform.fragment, settled, pseudo).map_err(|problem| {
+                failed(format!("Transform {} failed with: {}", sam::TRANSFORM, problem.text))
+            }),
             name if name.starts_with("AWS::") => {
-                Err(validation(format!("Transform {name} failed with: there is no such transform here yet.")))
+                Err(failed(format!("Transform {name} failed with: there is no such transform here yet.")))
             }
-            name => {
-                let _ = template;
-                self.call_macro(ctx, name, transform, settled, pseudo).await
-            }
+            name => self.call_macro(ctx, name, transform, settled, pseudo).await,
         }
     }
 
     /// The text at `Location`, JSON or YAML, in place of the transform.
     async fn include(&self, ctx: &Context, transform: &Transform) -> Result<Value, ApiError> {
-        let failed = |why: &str| validation(format!("Transform AWS::Include failed with: {why}"));
+        let bad = |why: &str| failed(format!("Transform AWS::Include failed with: {why}"));
         let location = transform.parameters.get("Location").and_then(Value::as_str);
-        let location = location.ok_or_else(|| failed("The location parameter must be specified."))?;
-        let text = self.fetch(ctx, location, limits::TEMPLATE_URL).await;
-        let text = text.map_err(|error| failed(&error.message))?;
-        let included = document::read(&text).map_err(|problem| failed(&problem.text))?.to_json();
-        // What stood beside the transform stays, unless the snippet says it anew.
-        match (&transform.fragment, included) {
-            (Value::Object(beside), Value::Object(new)) => {
-                let mut all: Map<String, Value> = beside.clone();
-                all.extend(new);
-                Ok(all.into())
+        let location = location.ok_or_else(|| bad("The location parameter must be specified."))?;
+        let text = self.object(ctx, location, limits::TEMPLATE_URL).await.map_err(|error| {
+            let place = parse(location);
+            let (bucket, key) = place.map(|place| (place.bucket, place.key)).unwrap_or_default();
+            match error.code.as_ref() {
+                "NoSuchBucket" => bad(&format!("S3 bucket [{bucket}] does not exist.")),
+                "NoSuchKey" => bad(&format!("S3 object [{key}] does not exist.")),
+                _ => bad(&error.message),
             }
-            (_, other) => Ok(other),
-        }
+        })?;
+        let included = document::read(&text).map_err(|problem| bad(&problem.text))?;
+        Ok(included.to_json())
     }
 
     /// Asks the function behind a macro.
@@ -68,11 +66,10 @@ impl Stacks {
         settled: &[Settled],
         pseudo: &Pseudo,
     ) -> Result<Value, ApiError> {
-        let failed =
-            |why: String| validation(format!("Transform {}::{name} failed with: {why}", ctx.account));
+        let bad = |why: &str| failed(format!("Transform {}::{name} failed with: {why}", ctx.account));
         let function = self.macro_function(ctx, name)?;
         let (Some(function), Some(functions)) = (function, &self.functions) else {
-            return Err(validation(format!("No transform named {}::{name} found.", ctx.account)));
+            return Err(failed(format!("No transform named {}::{name} found.", ctx.account)));
         };
         let request = Uuid::random().to_string();
         let values: Map<String, Value> =
@@ -90,24 +87,21 @@ impl Stacks {
         let answer = functions
             .invoke(ctx, &function, payload, InvocationType::RequestResponse)
             .await
-            .map_err(|error| failed(error.message))?;
-        let body: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
+            .map_err(|error| bad(&error.message))?;
+        let malformed =
+            || failed(format!("Received malformed response from transform {}::{name}", ctx.account));
         if answer.error.is_some() {
-            let why = body.get("errorMessage").and_then(Value::as_str).unwrap_or("the function failed");
-            return Err(failed(why.to_owned()));
+            return Err(malformed());
         }
-        let status = body.get("status").and_then(Value::as_str).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&answer.payload).map_err(|_| malformed())?;
+        let status = body.get("status").and_then(Value::as_str).ok_or_else(malformed)?;
         if !status.eq_ignore_ascii_case("success") {
-            let why = body.get("errorMessage").and_then(Value::as_str).map(str::to_owned);
-            return Err(match why {
-                Some(why) => failed(why),
-                None => failed("Template has errors.".to_owned()),
+            return Err(match body.get("errorMessage").and_then(Value::as_str) {
+                Some(why) => bad(why),
+                None => failed(format!("Transform {}::{name} failed without an error message.", ctx.account)),
             });
         }
-        match body.get("fragment") {
-            Some(fragment) => Ok(fragment.clone()),
-            None => Err(failed("The macro's answer has no fragment.".to_owned())),
-        }
+        body.get("fragment").cloned().ok_or_else(malformed)
     }
 
     /// The function of a macro that some stack of the account has made.

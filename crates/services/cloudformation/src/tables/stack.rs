@@ -109,8 +109,9 @@ pub struct Operation {
     pub spared: Vec<String>,
     /// The caller wishes it to stop.
     pub cancelled: bool,
-    /// Whoever began it: `User Initiated`, or nothing.
-    pub reason: Option<String>,
+    /// Why it fails before anything is made: what a macro answered.
+    #[serde(default)]
+    pub doomed: Option<String>,
 }
 
 /// A stack.
@@ -162,8 +163,6 @@ pub struct StackRow {
     pub tokens: Vec<(String, String)>,
     /// Drift: status, and when it was looked at.
     pub drift: Option<(String, u64)>,
-    /// The last operations: kind and id, newest first.
-    pub operations: Vec<(String, String)>,
 }
 
 impl StackRow {

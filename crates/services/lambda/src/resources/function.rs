@@ -182,6 +182,8 @@ impl FunctionHandler {
         before: &Value,
         after: &Value,
     ) -> Result<Resource, ApiError> {
+        // A change that comes right behind the making (after a crash) waits for it.
+        self.settled(ctx, name).await?;
         let changed = |property: &str| before.get(property) != after.get(property);
         // Inline code is packed by its runtime.
         if changed("Code")
