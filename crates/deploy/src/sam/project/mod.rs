@@ -132,6 +132,20 @@ fn with_places(mut template: Value, packages: &[Package]) -> Value {
     template
 }
 
+/// The template as if its packages were uploaded.
+pub(crate) fn filled(json: &Value, packages: &[Package]) -> Value {
+    let mut filled = json.clone();
+    for slot in packages.iter().flat_map(|package| &package.places) {
+        if let Some(place) = filled.pointer_mut(&slot.pointer) {
+            *place = match slot.shape {
+                SlotShape::Members { bucket, key } => json!({ bucket: "bucket", key: "key" }),
+                SlotShape::Url | SlotShape::Sha256 => "s3://bucket/key".into(),
+            };
+        }
+    }
+    filled
+}
+
 /// Judges a template before anything is uploaded: its references, and what the transform says of it.
 fn judge(
     template: &Template,
@@ -152,15 +166,7 @@ fn judge(
     let given: BTreeMap<String, String> =
         parameters.iter().filter(|(name, _)| known.contains(&name.as_str())).cloned().collect();
     let Ok(settled) = template.settle(&Arguments { given, ..Arguments::default() }) else { return Ok(()) };
-    let mut filled = json.clone();
-    for slot in packages.iter().flat_map(|package| &package.places) {
-        if let Some(place) = filled.pointer_mut(&slot.pointer) {
-            *place = match slot.shape {
-                SlotShape::Members { bucket, key } => json!({ bucket: "bucket", key: "key" }),
-                SlotShape::Url | SlotShape::Sha256 => "s3://bucket/key".into(),
-            };
-        }
-    }
+    let filled = filled(json, packages);
     let region = region.unwrap_or("us-east-1").to_owned();
     let pseudo = Pseudo { region, partition: "aws".into(), ..Pseudo::default() };
     let expanded = super::expand(&filled, &settled, &pseudo).map_err(|problem| placed(template, problem))?;
