@@ -19,8 +19,8 @@ export const options = {
       rate,
       timeUnit: '1s',
       duration: __ENV.DURATION || '60s',
-      preAllocatedVUs: Math.max(20, rate / 2),
-      maxVUs: Math.max(50, rate * 2),
+      preAllocatedVUs: Math.max(20, rate),
+      maxVUs: Math.max(100, rate * 4),
     },
   },
   thresholds: {

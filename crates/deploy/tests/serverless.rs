@@ -231,6 +231,7 @@ fn what_moln_does_not_have_is_refused_by_name() {
             "functions:\n  a:\n    handler: index.handler\n    events: [{s3: {bucket: b-ucket, existing: true}}]\n",
             "existing",
         ),
+        ("functions:\n  a:\n    handler: index.handler\n    events: [alexaSkill]\n", "there is no Alexa"),
         ("plugins: [serverless-lift]\nconstructs:\n  w: {type: static-website, path: x}\n", "CloudFront"),
         ("frameworkVersion: '4'\nfunctions:\n  a:\n    handler: index.handler\n", "version 4"),
         ("functions: ${file(x.js):f}\n", "Moln runs none"),

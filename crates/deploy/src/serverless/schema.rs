@@ -131,6 +131,9 @@ fn fits_type(choice: &Json, node: &Node) -> bool {
 /// An event: a name, or one kind with what it says.
 fn event(node: &mut Node, path: &str, problems: &mut Vec<Problem>) {
     let place = node.place;
+    if REFUSED_EVENTS.iter().any(|(kind, _)| node.as_str() == Some(kind)) {
+        return;
+    }
     let Some(mapping) = node.as_mapping_mut() else {
         let known: Vec<_> = events().collect();
         problems.push(problem(

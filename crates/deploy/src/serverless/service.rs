@@ -266,7 +266,7 @@ fn refused(root: &Node) -> Vec<Problem> {
     for entry in root.get("functions").and_then(Node::as_mapping).into_iter().flatten() {
         for (index, event) in list(&entry.value, "events").iter().enumerate() {
             for (kind, why) in REFUSED_EVENTS {
-                if event.get(kind).is_some() {
+                if event.get(kind).is_some() || event.as_str() == Some(kind) {
                     let path = format!("functions.{}.events.{index}.{kind}", entry.key);
                     let text = format!("events of the kind {kind} are not there: {why}");
                     problems.push(Problem::at(event, text).path(path).code("event"));
