@@ -166,6 +166,8 @@ def test_every_form_of_address(api, moln):
         assert api.event("GET", "/pets/1", host=host)["pathParameters"] == {"id": "1"}
     by_path = f"/_aws/execute-api/{api.api}/$default/pets/1"
     assert api.event("GET", by_path, host=f"127.0.0.1:{moln.port}")["rawPath"] == "/pets/1"
+    older = f"/_aws/execute-api/{api.api}/$default/old/a?x=1"
+    assert api.event("GET", older, host=f"127.0.0.1:{moln.port}")["path"] == "/old/a"
 
 
 def test_a_payload_that_is_too_large_is_refused(api):

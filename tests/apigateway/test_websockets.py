@@ -3,6 +3,7 @@
 import base64
 import json
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -85,6 +86,12 @@ def chat(moln, name, talks):
     return Chat(moln, name, talks)
 
 
+def managing(server, path: str):
+    """A client whose endpoint is an API's stage, as programs behind an API make it."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    return session.client("apigatewaymanagementapi", endpoint_url=f"{server.url}{path}")
+
+
 def ask(socket, message):
     socket.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
     return json.loads(socket.recv(timeout=20))
@@ -161,6 +168,12 @@ def test_what_stands_behind_writes_to_connections(chat, moln):
         assert socket.recv(timeout=20) == "hello"
         client.post_to_connection(ConnectionId=connection, Data=b"\xff")
         assert socket.recv(timeout=20) == b"\xff"
+        by_address = managing(moln, f"/_aws/execute-api/{chat.api}/dev")
+        by_address.post_to_connection(ConnectionId=connection, Data=b"again")
+        assert socket.recv(timeout=20) == "again"
+        elsewhere = managing(moln, f"/_aws/execute-api/{chat.api}/other")
+        with pytest.raises(client.exceptions.ClientError):
+            elsewhere.post_to_connection(ConnectionId=connection, Data=b"x")
         told = client.get_connection(ConnectionId=connection)
         assert told["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "me"}
         assert told["ConnectedAt"] <= told["LastActiveAt"]

@@ -205,7 +205,7 @@ mod tests {
             "multiValueHeaders": {"a": ["1", "2"], "Content-Type": ["text/html"]},
         });
         let (front, body) = read_legacy(answer.to_string().as_bytes(), "text/plain").unwrap();
-        let all: Vec<_> = front.headers.get_all("a").iter().collect();
+        let all: Vec<_> = front.headers.get_all("a").iter().map(|value| value.to_str().unwrap()).collect();
         assert_eq!((all, &body[..]), (vec!["1", "2"], &b"hi"[..]));
         assert_eq!(
             (&front.headers["content-type"], front.headers.get("set-cookie")),

@@ -53,6 +53,7 @@ pub(crate) struct Moln {
     workers: Workers,
     queues: Arc<Queues>,
     logs: Arc<LogGroups>,
+    apis: Arc<Apis>,
     functions: Functions,
     launcher: Launcher,
 }
@@ -208,7 +209,7 @@ pub(crate) fn compose(
         Arc::new(ExecuteApi(Arc::clone(&apis))),
         Arc::new(moln_s3::Website(Arc::clone(&buckets))),
     ];
-    let apigateway = Registration::new(Arc::new(moln_apigateway::model::Api(apis)));
+    let apigateway = Registration::new(Arc::new(moln_apigateway::model::Api(Arc::clone(&apis))));
     let cloudformation = Registration::new(Arc::new(moln_cloudformation::model::Api(stacks)));
     let lambda = Registration::new(Arc::new(moln_lambda::model::Api(lambda)))
         .body_limit(moln_lambda::limits::REQUEST_BYTES)
@@ -225,6 +226,9 @@ pub(crate) fn compose(
 
     let iam = Registration::new(Arc::new(moln_iam::model::Api(iam)));
     let sts = Registration::new(Arc::new(moln_sts::model::Api(sessions)));
+
+    // Tools ask it whether there are images to remove with an application.
+    let ecr = Registration::new(Arc::new(moln_ecr::model::Api(Arc::new(moln_ecr::Registries))));
 
     let s3 = Registration::new(Arc::new(moln_s3::model::Api(Arc::clone(&buckets))))
         .claims(moln_s3::claims)
@@ -247,13 +251,13 @@ pub(crate) fn compose(
     let settings =
         Settings { log_requests: config.log_requests, origins: config.origins, ..Settings::default() };
     let gateway = Gateway::new(
-        Router::new(vec![sqs, lambda, apigateway, cloudformation, logs_api, iam, sts, s3]).sites(sites),
+        Router::new(vec![sqs, lambda, apigateway, cloudformation, logs_api, iam, sts, ecr, s3]).sites(sites),
         doorkeeper,
         movable,
         settings,
         Arc::new(operator),
     );
-    Ok(Moln { gateway: Arc::new(gateway), store, workers, queues, logs, functions, launcher })
+    Ok(Moln { gateway: Arc::new(gateway), store, workers, queues, logs, apis, functions, launcher })
 }
 
 impl Moln {
@@ -261,6 +265,7 @@ impl Moln {
     pub(crate) fn stopping(&self) {
         self.queues.close();
         self.logs.close();
+        self.apis.close();
     }
 
     /// Ends background work, waits until everything is on disk, and closes the store.

@@ -34,13 +34,11 @@ pub(crate) fn not_built(what: &str) -> ApiError {
 
 /// The store did not take a change.
 pub(crate) fn refused(why: &CommitError) -> ApiError {
-    match why {
-        CommitError::TooLarge => bad_request("The change is too large to be stored at once."),
-        _ => {
-            tracing::error!(%why, "a change of an API was not stored");
-            ApiError::internal("The change could not be stored.")
-        }
+    if *why == CommitError::TooLarge {
+        return bad_request("The change is too large to be stored at once.");
     }
+    tracing::error!(%why, "a change of an API was not stored");
+    ApiError::internal("The change could not be stored.")
 }
 
 /// A row cannot be read.

@@ -35,7 +35,7 @@ pub const PAGE: usize = 500;
 pub const PAYLOAD: usize = 10 << 20;
 /// What a function takes, bytes: a longer event is refused as too large.
 pub const FUNCTION_PAYLOAD: usize = 6 << 20;
-/// An OpenAPI document, bytes.
+/// An `OpenAPI` document, bytes.
 pub const DOCUMENT: usize = 6 << 20;
 /// Longest an integration may take, unless it is set shorter.
 pub const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);

@@ -38,6 +38,13 @@ fn members(shape: &impl WriteShape) -> Map<String, Value> {
     serde_json::from_str(&json(shape)).unwrap_or_default()
 }
 
+/// Sets a member of an object.
+pub(crate) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value.into());
+    }
+}
+
 /// A shape of a value: what documents and templates hold.
 pub(crate) fn of_value<T: ReadShape + Shape>(value: &Value) -> Result<T, ApiError> {
     parse(&value.to_string())

@@ -152,7 +152,9 @@ fn check_cors(cors: &Cors) -> Result<(), ApiError> {
 fn normalise(api: &mut Api) {
     if let Some(cors) = &mut api.cors_configuration {
         for names in [&mut cors.allow_headers, &mut cors.expose_headers].into_iter().flatten() {
-            names.iter_mut().for_each(|name| name.make_ascii_lowercase());
+            for name in names {
+                name.make_ascii_lowercase();
+            }
         }
     }
 }
@@ -240,7 +242,7 @@ fn requick(draft: &mut Draft, input: &UpdateApiRequest) -> Result<(), ApiError> 
             integration.integration_uri = Some(target.clone());
         }
         if input.credentials_arn.is_some() {
-            integration.credentials_arn = input.credentials_arn.clone();
+            integration.credentials_arn.clone_from(&input.credentials_arn);
         }
         super::integrations::check(draft, &integration)?;
         draft.put(&id, &integration)?;

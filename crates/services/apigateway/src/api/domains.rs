@@ -1,6 +1,6 @@
 //! Custom domain names, what their paths are mapped to, and VPC links.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{ApiError, Context};
 use moln_store::Batch;
@@ -88,7 +88,7 @@ impl Apis {
         self.commit(batch).await?;
         let answer = recast(&name);
         let (account, region) = (ctx.account.clone(), ctx.region.clone());
-        let domain = Domain { account, region, name: Arc::new(name), mappings: Default::default() };
+        let domain = Domain { account, region, name: Arc::new(name), mappings: BTreeMap::new() };
         self.registry_mut().domains.insert(home, Arc::new(domain));
         answer
     }

@@ -68,7 +68,7 @@ fn export(entry: &Entry, definition: &Definition, stage: Option<&str>, extension
         };
         let Some((name, _)) = METHODS.iter().find(|(_, known)| *known == method) else { continue };
         let methods = paths.entry(path).or_insert_with(|| json!({}));
-        methods[*name] = operation(definition, route, extensions);
+        recast::set(methods, name, operation(definition, route, extensions));
     }
     let suffix =
         stage.filter(|stage| *stage != "$default").map_or(String::new(), |stage| format!("/{stage}"));
@@ -81,17 +81,18 @@ fn export(entry: &Entry, definition: &Definition, stage: Option<&str>, extension
     let tags: Vec<Value> =
         api.tags.iter().flatten().map(|(name, value)| json!({"name": name, TAG_VALUE: value})).collect();
     if !tags.is_empty() {
-        document["tags"] = tags.into();
+        recast::set(&mut document, "tags", tags);
     }
     if extensions {
         let schemes = security::export(definition);
         if !schemes.is_empty() {
-            document["components"] = json!({"securitySchemes": schemes});
+            recast::set(&mut document, "components", json!({"securitySchemes": schemes}));
         }
         if let Some(cors) = &api.cors_configuration {
-            document[CORS] = serde_json::from_str(&recast::json(cors)).unwrap_or_default();
+            let cors: Value = serde_json::from_str(&recast::json(cors)).unwrap_or_default();
+            recast::set(&mut document, CORS, cors);
         }
-        document["x-amazon-apigateway-importexport-version"] = "1.0".into();
+        recast::set(&mut document, "x-amazon-apigateway-importexport-version", "1.0");
     }
     document
 }
@@ -100,10 +101,10 @@ fn operation(definition: &Definition, route: &Route, extensions: bool) -> Value 
     let default = json!({"description": "Default response for the operation"});
     let mut operation = json!({"responses": {"default": default}});
     if let Some(name) = &route.operation_name {
-        operation["operationId"] = name.clone().into();
+        recast::set(&mut operation, "operationId", name.clone());
     }
     if route.route_key == "$default" {
-        operation["isDefaultRoute"] = true.into();
+        recast::set(&mut operation, "isDefaultRoute", true);
     }
     let names = RouteKey::path(&route.route_key).split('/').filter_map(|segment| {
         segment.strip_prefix('{')?.strip_suffix('}').map(|name| name.trim_end_matches('+'))
@@ -112,14 +113,14 @@ fn operation(definition: &Definition, route: &Route, extensions: bool) -> Value 
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     if !parameters.is_empty() {
-        operation["parameters"] = parameters.into();
+        recast::set(&mut operation, "parameters", parameters);
     }
     if let Some(demand) = security::demand(definition, route).filter(|_| extensions) {
-        operation["security"] = demand;
+        recast::set(&mut operation, "security", demand);
     }
     let target = route.target.as_deref().and_then(|target| target.strip_prefix("integrations/"));
     if let Some(integration) = target.and_then(|id| definition.integrations.get(id)).filter(|_| extensions) {
-        operation[INTEGRATION] = integrated(integration);
+        recast::set(&mut operation, INTEGRATION, integrated(integration));
     }
     operation
 }

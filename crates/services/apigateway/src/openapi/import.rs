@@ -143,13 +143,11 @@ fn route(
     guards: &Guards,
     warnings: &mut Vec<String>,
 ) -> Result<(), ApiError> {
-    let target = match operation.get(INTEGRATION) {
-        Some(described) => Some(integration(draft, document, described)?),
-        None => {
-            warnings.push(format!("{key} has no {INTEGRATION}"));
-            None
-        }
-    };
+    let described = operation.get(INTEGRATION);
+    if described.is_none() {
+        warnings.push(format!("{key} has no {INTEGRATION}"));
+    }
+    let target = described.map(|described| integration(draft, document, described)).transpose()?;
     let mut route = Route {
         api_key_required: Some(false),
         operation_name: operation.get("operationId").and_then(Value::as_str).map(str::to_owned),

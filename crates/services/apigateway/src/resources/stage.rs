@@ -52,16 +52,13 @@ pub(super) static DEPLOYMENT: Type = Type {
             let Put { apis, ctx, properties, at } = put;
             let input: CreateDeploymentRequest = input(apis, "CreateDeployment", properties)?;
             let api = input.api_id.clone();
-            let id = match at {
-                Some(at) => {
-                    let [_, id] = parted(at)?;
-                    apis.redescribe(ctx, &api, id, &input).await?;
-                    id.to_owned()
-                }
-                None => {
-                    let made: Deployment = apis.add_deployment(ctx, input).await?;
-                    made.deployment_id.unwrap_or_default()
-                }
+            let id = if let Some(at) = at {
+                let [_, id] = parted(at)?;
+                apis.redescribe(ctx, &api, id, &input).await?;
+                id.to_owned()
+            } else {
+                let made: Deployment = apis.add_deployment(ctx, input).await?;
+                made.deployment_id.unwrap_or_default()
             };
             Ok(resource(&[&api, &id], "DeploymentId", &[]))
         })

@@ -51,6 +51,24 @@ struct Place {
     base_path: Option<String>,
 }
 
+impl Place {
+    /// The head as it would be had the request come by the API's own host: without what the path form has before the stage.
+    fn rewritten(&self, mut head: Parts) -> Parts {
+        if !head.uri.path().starts_with(host::PATH) {
+            return head;
+        }
+        let stage = match self.plan.stage.stage_name.as_str() {
+            "$default" => String::new(),
+            stage => format!("/{stage}"),
+        };
+        let query = head.uri.query().map_or(String::new(), |query| format!("?{query}"));
+        if let Ok(uri) = format!("{stage}{}{query}", self.path).parse() {
+            head.uri = uri;
+        }
+        head
+    }
+}
+
 impl Apis {
     /// Whether a host is a custom domain name.
     fn is_domain(&self, authority: &str) -> bool {
@@ -72,6 +90,7 @@ impl Apis {
             }
             return finished(Refusal::new(StatusCode::NOT_FOUND, "DEFAULT_4XX").response(), &edge_id());
         };
+        let head = place.rewritten(head);
         let authority = ctx.endpoint.authority.to_string();
         let (domain, port) = host::split(&authority);
         let port = port.unwrap_or(if ctx.endpoint.scheme == "https" { "443" } else { "80" });
@@ -104,30 +123,15 @@ impl Apis {
             integration: Integrated::default(),
         };
         let rules = plan.definition.api.cors_configuration.as_ref();
-        let mut response = match rules.filter(|_| cors::is_preflight(&head)) {
-            Some(rules) => cors::preflight(rules, &head),
-            None => {
-                let mut response = match self.take(&mut exchange, &visitor, body).await {
-                    Ok(response) => response,
-                    Err(refusal) => {
-                        if refusal.status.is_server_error() {
-                            tracing::warn!(
-                                request_id = ctx.request_id.as_str(),
-                                api = &*plan.api,
-                                status = refusal.status.as_u16(),
-                                why = refusal.inner.as_deref().unwrap_or_default(),
-                                "an HTTP API answered for its integration"
-                            );
-                        }
-                        exchange.error = Some((refusal.words.clone(), refusal.kind));
-                        refusal.response()
-                    }
-                };
-                if let Some(rules) = rules {
-                    cors::allow(rules, &head, response.headers_mut());
-                }
-                response
+        let mut response = if let Some(rules) = rules.filter(|_| cors::is_preflight(&head)) {
+            cors::preflight(rules, &head)
+        } else {
+            let answer = self.take(&mut exchange, &visitor, body).await;
+            let mut response = answer.unwrap_or_else(|refusal| failed(&mut exchange, &refusal));
+            if let Some(rules) = rules {
+                cors::allow(rules, &head, response.headers_mut());
             }
+            response
         };
         response = finished(response, &exchange.id);
         if plan.log.is_some() {
@@ -221,6 +225,21 @@ fn staged(entry: &Entry, path: &str) -> Option<Place> {
     }
     let plan = entry.plans.get("$default")?.clone();
     Some(Place { plan, path: path.to_owned(), base_path: None })
+}
+
+/// The answer for a request that was refused, or whose integration failed.
+fn failed(exchange: &mut Exchange<'_>, refusal: &Refusal) -> Response<ByteStream> {
+    if refusal.status.is_server_error() {
+        tracing::warn!(
+            request_id = exchange.ctx.request_id.as_str(),
+            api = &*exchange.plan.api,
+            status = refusal.status.as_u16(),
+            why = refusal.inner.as_deref().unwrap_or_default(),
+            "an HTTP API answered for its integration"
+        );
+    }
+    exchange.error = Some((refusal.words.clone(), refusal.kind));
+    refusal.response()
 }
 
 fn finished(mut response: Response<ByteStream>, id: &str) -> Response<ByteStream> {

@@ -8,6 +8,7 @@ use moln_kernel::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Socket;
+use crate::recast;
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) fn context(
 ) -> Map<String, Value> {
     let mut identity = json!({"sourceIp": socket.source.map(|address| address.to_string())});
     if kind != Kind::Message {
-        identity["userAgent"] = socket.user_agent.clone().into();
+        recast::set(&mut identity, "userAgent", socket.user_agent.clone());
     }
     let mut context = json!({
         "apiId": &*socket.api,
@@ -55,7 +56,7 @@ pub(super) fn context(
         "stage": socket.stage,
     });
     if let Some(authorizer) = &socket.authorizer {
-        context["authorizer"] = authorizer.clone().into();
+        recast::set(&mut context, "authorizer", authorizer.clone());
     }
     match context {
         Value::Object(context) => context,

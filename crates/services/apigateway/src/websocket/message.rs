@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Apis, limits,
     model::Route,
+    recast,
     serve::{
         Plan, Planned, Refusal, edge_id,
         mapping::{Template, body_part},
@@ -134,7 +135,7 @@ impl Apis {
                 let mut event = event.clone();
                 let variables = plan.stage.stage_variables.clone().unwrap_or_default();
                 if !variables.is_empty() {
-                    event["stageVariables"] = json!(variables);
+                    recast::set(&mut event, "stageVariables", json!(variables));
                 }
                 let source = plan.arn(&format!("/{}/{}", plan.stage.stage_name, route.route_key));
                 let trusted = target.integration.credentials_arn.is_some();

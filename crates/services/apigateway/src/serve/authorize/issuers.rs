@@ -15,7 +15,10 @@ use crate::{Apis, limits};
 
 /// What is known of issuers.
 #[derive(Default)]
-pub(crate) struct Issuers(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Kept>>>>>);
+pub(crate) struct Issuers(Mutex<HashMap<String, Place>>);
+
+/// Where an issuer's keys are: whoever asks for them holds it.
+type Place = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
 /// An issuer's keys, and when they were fetched.
 struct Kept {

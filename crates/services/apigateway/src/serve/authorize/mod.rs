@@ -104,7 +104,7 @@ fn signed(exchange: &Exchange<'_>, visitor: &Visitor) -> Result<(), Refusal> {
     let forbidden = || Refusal::new(StatusCode::FORBIDDEN, "ACCESS_DENIED");
     match visitor {
         Visitor::Verified | Visitor::Claimed if exchange.ctx.account == exchange.plan.account => Ok(()),
-        Visitor::Refused(why) => Err(Refusal { words: why.message.clone(), ..forbidden() }),
+        Visitor::Refused(why) => Err(Refusal { inner: Some(why.message.clone()), ..forbidden() }),
         _ => Err(forbidden()),
     }
 }

@@ -72,8 +72,8 @@ impl Apis {
         }
         let arn = function(uri);
         let mut inner = ctx.clone();
-        inner.account = plan.account.clone();
-        inner.region = plan.region.clone();
+        inner.account.clone_from(&plan.account);
+        inner.region.clone_from(&plan.region);
         inner.trace = Some(trace.into());
         let functions = &self.ports.functions;
         let allowed = trusted

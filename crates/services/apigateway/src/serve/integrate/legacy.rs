@@ -16,12 +16,11 @@ pub(crate) fn event(exchange: &Exchange<'_>, head: &Parts) -> Value {
     let (parameter, parameters) = query(head);
     let paths: Map<_, _> = exchange.parameters.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
     let route = RouteKey::path(exchange.route_key());
-    let (body, encoded) = match exchange.body.len() {
-        0 => (Value::Null, false),
-        _ => {
-            let (text, encoded) = request::body(&head.headers, &exchange.body);
-            (text.into(), encoded)
-        }
+    let (body, encoded) = if exchange.body.is_empty() {
+        (Value::Null, false)
+    } else {
+        let (text, encoded) = request::body(&head.headers, &exchange.body);
+        (text.into(), encoded)
     };
     json!({
         "version": "1.0",

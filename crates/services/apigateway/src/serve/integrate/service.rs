@@ -93,7 +93,7 @@ impl Apis {
             .filter_map(|(name, value)| Some((name.clone(), value.value(|name| exchange.value(name))?)))
             .collect();
         let mut ctx = exchange.ctx.clone();
-        ctx.account = exchange.plan.account.clone();
+        ctx.account.clone_from(&exchange.plan.account);
         ctx.region = match parameters.get("Region") {
             Some(region) => region.as_str().into(),
             None => exchange.plan.region.clone(),
@@ -142,11 +142,10 @@ impl Apis {
     async fn put_event(&self, ctx: &Context, parameters: &Parameters) -> Result<Value, ApiError> {
         let Some(buses) = &self.ports.buses else { return Err(errors::not_built("event buses")) };
         let name = parameters.get("EventBusName").map_or("default", String::as_str);
-        let arn = match name.starts_with("arn:") {
-            true => name.to_owned(),
-            false => {
-                ctx.arn("events", &format!("event-bus/{name}")).map(|arn| arn.to_string()).unwrap_or_default()
-            }
+        let arn = if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            ctx.arn("events", &format!("event-bus/{name}")).map(|arn| arn.to_string()).unwrap_or_default()
         };
         let resources = parameters.get("Resources").map(|text| serde_json::from_str(text));
         let event = BusEvent {
