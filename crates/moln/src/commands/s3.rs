@@ -119,10 +119,8 @@ fn who(by: &Value) -> String {
 }
 
 fn told(event: &Value) -> Vec<String> {
-    let mut out = vec![format!("  {}  {} by {}", text(event, "when"), text(event, "event"), {
-        let by = event.get("by").unwrap_or(&Value::Null);
-        who(by)
-    })];
+    let by = who(event.get("by").unwrap_or(&Value::Null));
+    let mut out = vec![format!("  {}  {} by {by}", text(event, "when"), text(event, "event"))];
     for delivery in items(event, "deliveries") {
         let mut line = format!("      → {}: {}", text(delivery, "target"), text(delivery, "state"));
         let failures = delivery.get("failures").and_then(Value::as_u64).unwrap_or_default();

@@ -9,3 +9,6 @@ pub(crate) mod list;
 pub(crate) mod locks;
 pub(crate) mod read;
 pub(crate) mod write;
+
+#[cfg(test)]
+mod scale;

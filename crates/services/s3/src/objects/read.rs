@@ -184,22 +184,18 @@ impl Reader {
             let Some((stretch, bytes)) = self.stretches.pop_front() else { return Ok(None) };
             let (part, at) = (stretch.place.1, stretch.at);
             let mut cipher = self.key.as_ref().map(|(key, base)| key.stream(nonce(*base, part), at));
-            match stretch.content.blob() {
-                Some(blob) => {
-                    let left = stretch.range.end - stretch.range.start;
-                    let file = self.blobs.read(blob, stretch.range).map_err(|why| lost(&why))?;
-                    self.open = Some((Box::new(file), left, cipher));
-                }
-                None => {
-                    let mut bytes = BytesMut::from(bytes.unwrap_or_default());
-                    if bytes.is_empty() {
-                        continue;
-                    }
-                    if let Some(cipher) = &mut cipher {
-                        cipher.apply(&mut bytes);
-                    }
-                    return Ok(Some(bytes.freeze()));
-                }
+            if let Some(blob) = stretch.content.blob() {
+                let left = stretch.range.end - stretch.range.start;
+                let file = self.blobs.read(blob, stretch.range).map_err(|why| lost(&why))?;
+                self.open = Some((Box::new(file), left, cipher));
+                continue;
+            }
+            let mut bytes = BytesMut::from(bytes.unwrap_or_default());
+            if let Some(cipher) = &mut cipher {
+                cipher.apply(&mut bytes);
+            }
+            if !bytes.is_empty() {
+                return Ok(Some(bytes.freeze()));
             }
         }
     }

@@ -131,7 +131,7 @@ impl Buckets {
             let (mine, others): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| is_about(event, row));
             events = others;
             let fired = mine.iter().map(told).collect::<Result<Vec<_>, _>>()?;
-            listed.push(version(row, *latest, fired, readers_of(&reads, row.stamp)));
+            listed.push(version(row, *latest, &fired, &readers_of(&reads, row.stamp)));
         }
         let known = |stamp| versions.iter().any(|(_, row)| row.stamp == stamp);
         let gone: Vec<Value> = reads.0.iter().rev().filter(|read| !known(read.stamp)).map(read_by).collect();
@@ -256,7 +256,7 @@ fn read_by(read: &crate::tables::why::ReadRow) -> Value {
     })
 }
 
-fn version(row: &ObjectRow, latest: bool, events: Vec<Value>, readers: Vec<Value>) -> Value {
+fn version(row: &ObjectRow, latest: bool, events: &[Value], readers: &[Value]) -> Value {
     let mut origin = by(&row.origin);
     if let Some(members) = origin.as_object_mut() {
         members.insert("operation".into(), json!(row.origin.operation));
