@@ -148,7 +148,7 @@ impl Stacks {
         status: &str,
         reason: Option<String>,
     ) -> Result<(), ApiError> {
-        stack.status = status.to_owned();
+        stack.status = status.into();
         stack.reason.clone_from(&reason);
         let operation = stack.operation.as_ref();
         let event = EventRow {
@@ -177,9 +177,8 @@ impl Stacks {
             None => 0,
             Some(token) => {
                 let open = self.pagination.open(scope, token).ok();
-                let at = open.and_then(|bytes| {
-                    Some(usize::try_from(u64::from_be_bytes(bytes.try_into().ok()?)).ok()?)
-                });
+                let at =
+                    open.and_then(|bytes| usize::try_from(u64::from_be_bytes(bytes.try_into().ok()?)).ok());
                 at.ok_or_else(|| errors::validation("NextToken is not valid."))?
             }
         };

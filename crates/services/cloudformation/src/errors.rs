@@ -21,10 +21,6 @@ pub fn stack_missing(name: &str) -> ApiError {
 pub fn no_change_set(name: &str) -> ApiError {
     model::errors::change_set_not_found_exception(format!("ChangeSet [{name}] does not exist"))
 }
-/// Somebody uses an access token twice for different things.
-pub fn token_used(token: &str, operation: &str) -> ApiError {
-    validation(format!("{operation} cannot be called with token {token}: it was used for another request"))
-}
 /// What a template makes needs the caller's word.
 pub fn capabilities(needed: &[&str]) -> ApiError {
     model::errors::insufficient_capabilities_exception(format!(

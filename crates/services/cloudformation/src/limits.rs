@@ -25,13 +25,11 @@ pub const NESTING: usize = 16;
 pub const PAGE: usize = 100;
 /// Changes on a page of a change set, bytes of it apart.
 pub const CHANGES: usize = 500;
-/// Events kept of a stack; older ones are removed as new ones come.
-pub const EVENTS: usize = 20_000;
 /// Steps under way at once in one stack.
 pub const STEPS: usize = 16;
 /// How long deleted stacks are listed.
 pub const DELETED_KEPT: Duration = Duration::from_hours(90 * 24);
-/// How long events of a deleted stack's life are kept: as long as it is listed.
+/// Longest wait for a custom resource's answer.
 pub const CUSTOM_TIMEOUT: Duration = Duration::from_hours(1);
 /// Longest answer of a custom resource, bytes.
 pub const CUSTOM_ANSWER: usize = 4_096;

@@ -13,6 +13,7 @@ use crate::{
     Stacks,
     core::STACK,
     engine::{Scope, tagged},
+    own::Maker,
     sources::problem,
     tables::{ChangeRow, Config, DetailRow, ResourceRow},
 };
@@ -145,7 +146,7 @@ impl Plan<'_> {
             }
             let change = match row {
                 None => Some(added(wanted, &properties)),
-                Some(row) => self.modified(wanted, row, &properties, &found)?,
+                Some(row) => self.modified(wanted, row, &properties, &found),
             };
             if let Some(change) = change {
                 if change.replacement.as_deref() == Some("True") {
@@ -168,15 +169,16 @@ impl Plan<'_> {
         Ok(changes)
     }
 
+    #[allow(clippy::too_many_lines)] // the list of all that can differ
     fn modified(
         &self,
         wanted: &Wanted,
         row: &ResourceRow,
         properties: &Value,
         changed: &BTreeMap<String, ChangeRow>,
-    ) -> Result<Option<ChangeRow>, ApiError> {
+    ) -> Option<ChangeRow> {
         let maker = self.service.maker(&wanted.kind);
-        let replacing = maker.as_ref().map(|maker| maker.replacing()).unwrap_or_default();
+        let replacing = maker.as_ref().map(Maker::replacing).unwrap_or_default();
         let (mut scope, mut details) = (Vec::new(), Vec::new());
         let empty = Map::new();
         let (old, new) =
@@ -255,7 +257,7 @@ impl Plan<'_> {
         let other_type = row.type_name != wanted.kind;
         let nested = wanted.kind == STACK;
         if scope.is_empty() && !other_type && !nested {
-            return Ok(None);
+            return None;
         }
         let replaces = other_type || maker.is_some_and(|maker| maker.replaces(&row.properties, properties));
         let kept = row.replace_policy.as_deref() == Some("Retain");
@@ -270,7 +272,7 @@ impl Plan<'_> {
             });
             scope.push("Properties".to_owned());
         }
-        Ok(Some(ChangeRow {
+        Some(ChangeRow {
             action: "Modify".to_owned(),
             logical_id: wanted.logical.clone(),
             physical_id: Some(row.physical_id.clone()),
@@ -283,7 +285,7 @@ impl Plan<'_> {
             before: Some(context(&row.properties, row.metadata.as_ref())),
             after: Some(context(properties, wanted.metadata.as_ref())),
             change_set: None,
-        }))
+        })
     }
 
     /// Why a property changes: what it refers to has changed, or the template says something else.

@@ -1,7 +1,7 @@
 //! Where custom resources and wait conditions are answered: URLs that were signed for one request, in the form of S3's
 //! presigned ones, at this server's own address.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use http::{Method, Response, StatusCode, request::Parts};
 use moln_kernel::{ApiError, Context};
@@ -28,7 +28,9 @@ fn encoded(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
     }
     out

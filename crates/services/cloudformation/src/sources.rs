@@ -203,19 +203,17 @@ fn stored_parameters(
     template: &Template,
     given: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, ApiError> {
-    for parameter in template.parameters().iter().filter(|parameter| parameter.is_ssm()) {
-        let name = &parameter.name;
-        if !given.contains_key(name) && parameter.default.is_none() {
-            return Err(validation(format!(
-                "Parameter {name} should either have input value or default value"
-            )));
-        }
-        return Err(validation(format!(
-            "Parameter {name} has type {}: there is no SSM Parameter Store here yet.",
-            parameter.kind
-        )));
+    let Some(parameter) = template.parameters().iter().find(|parameter| parameter.is_ssm()) else {
+        return Ok(BTreeMap::new());
+    };
+    let name = &parameter.name;
+    if !given.contains_key(name) && parameter.default.is_none() {
+        return Err(validation(format!("Parameter {name} should either have input value or default value")));
     }
-    Ok(BTreeMap::new())
+    Err(validation(format!(
+        "Parameter {name} has type {}: there is no SSM Parameter Store here yet.",
+        parameter.kind
+    )))
 }
 
 /// A stored template, ready to be prepared.

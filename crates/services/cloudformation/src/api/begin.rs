@@ -1,7 +1,11 @@
 //! Beginning operations: everything is judged first, then the stack and its operation are one commit.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use moln_deploy::document::Node;
 use moln_deploy::template::{Capabilities, Prepared, Template, prepare};
 use moln_kernel::{ApiError, Context, ids::Uuid, tags};
 use moln_store::Batch;
@@ -11,7 +15,7 @@ use crate::{
     Stacks,
     core::{self, place},
     engine::{self, operation, prepared, unknown_properties},
-    errors::{self, validation},
+    errors::validation,
     limits,
     model::{self, RollbackConfiguration, Tag},
     plan::Plan,
@@ -117,8 +121,8 @@ impl Stacks {
         let source = self.process(ctx, stack, config, text, given).await?;
         let prepared =
             prepare(&source.template, &arguments(config), &pseudo(stack, config)).map_err(problem)?;
-        let unknown: std::collections::BTreeSet<&str> = source
-            .template
+        let unknown: BTreeSet<&str> = prepared
+            .template()
             .resources()
             .map(|declared| declared.kind)
             .filter(|kind| self.maker(kind).is_none())
@@ -187,7 +191,7 @@ impl Stacks {
                 }
                 let reason = options.reason;
                 self.turn(batch, &mut stack, "CREATE_IN_PROGRESS", reason)?;
-                self.write_busy(batch, &stack)?;
+                Self::write_busy(batch, &stack)?;
                 Ok(stack.id.clone())
             })
             .await?;
@@ -196,7 +200,7 @@ impl Stacks {
     }
 
     /// Writes a stack with an operation under way.
-    pub(super) fn write_busy(&self, batch: &mut Batch, stack: &StackRow) -> Result<(), ApiError> {
+    pub(super) fn write_busy(batch: &mut Batch, stack: &StackRow) -> Result<(), ApiError> {
         RUNNING.put(batch, &[&stack.uid], &(stack.account.clone(), stack.region.clone()))?;
         STACKS.put(batch, &place(stack), stack)
     }
@@ -241,7 +245,7 @@ impl Stacks {
             stack.tokens.extend(options.token.map(|token| (token, options.asked)));
             keep_last(&mut stack.tokens);
             self.turn(batch, &mut stack, "UPDATE_IN_PROGRESS", options.reason)?;
-            self.write_busy(batch, &stack)
+            Self::write_busy(batch, &stack)
         })
         .await?;
         self.pulse.begin(ctx.account.as_str(), ctx.region.as_str(), &read.uid);
@@ -283,7 +287,7 @@ impl Stacks {
                     }
                 }
                 self.turn(batch, &mut stack, "DELETE_IN_PROGRESS", reason)?;
-                self.write_busy(batch, &stack)?;
+                Self::write_busy(batch, &stack)?;
                 Ok(stack.uid)
             })
             .await?;
@@ -317,8 +321,7 @@ impl Stacks {
         new: &Prepared,
     ) -> Result<bool, ApiError> {
         let old = &stack.config;
-        let outputs =
-            |prepared: &Prepared| prepared.template().node().get("Outputs").map(|node| node.to_json());
+        let outputs = |prepared: &Prepared| prepared.template().node().get("Outputs").map(Node::to_json);
         let before = prepared(self, stack, old)?;
         Ok(old.tags != config.tags
             || old.notifications != config.notifications
@@ -419,6 +422,5 @@ pub(super) fn refuse_protected(stack: &StackRow) -> Result<(), ApiError> {
             stack.name
         )));
     }
-    let _ = errors::no_stack;
     Ok(())
 }

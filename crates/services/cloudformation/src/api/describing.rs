@@ -5,7 +5,7 @@ use moln_kernel::{ApiError, Context, Timestamp};
 use super::shapes;
 use crate::{
     Stacks, core,
-    errors::{self, validation},
+    errors::validation,
     limits,
     model::{
         AccountLimit, DescribeAccountLimitsOutput, DescribeStackEventsInput, DescribeStackEventsOutput,
@@ -209,7 +209,6 @@ impl Stacks {
                 stack.id, stack.status
             )));
         }
-        let _ = errors::no_stack;
         self.answered(&signals(&stack.uid, &input.logical_resource_id), &input.unique_id, input.status).await
     }
 }

@@ -9,20 +9,14 @@ mod stacks;
 mod templates;
 
 use moln_kernel::{ApiError, Context};
-use moln_wire::{Constraint, Hooks, Operation, ValidationFailure};
+use moln_wire::Hooks;
 
 pub(crate) use begin::{Beginning, Change};
 
 #[allow(clippy::wildcard_imports)] // every operation has types of its own
 use crate::{Stacks as Service, model::*};
 
-impl Hooks for Service {
-    fn translate(&self, _: &'static Operation, failures: &[ValidationFailure]) -> Option<ApiError> {
-        let _ = Constraint::Required;
-        let _ = failures;
-        None
-    }
-}
+impl Hooks for Service {}
 
 impl Cloudformation for Service {
     async fn cancel_update_stack(
@@ -156,7 +150,7 @@ impl Cloudformation for Service {
         ctx: &Context,
         input: GetTemplateInput,
     ) -> Result<GetTemplateOutput, ApiError> {
-        self.read_template(ctx, input)
+        self.read_template(ctx, &input)
     }
     async fn get_template_summary(
         &self,

@@ -61,6 +61,7 @@ impl Stacks {
         found.ok_or_else(|| no_change_set(name))
     }
 
+    #[allow(clippy::too_many_lines)] // one decision after the other, in AWS's order
     pub(super) async fn propose(
         &self,
         ctx: &Context,
@@ -168,14 +169,14 @@ impl Stacks {
                             && !self.differs(&stack, &config, &judged.prepared)?;
                         set.changes = changes;
                         if nothing {
-                            set.status = "FAILED".to_owned();
+                            set.status = "FAILED".into();
                             set.reason = Some(NOTHING.to_owned());
                         } else {
-                            set.status = "CREATE_COMPLETE".to_owned();
+                            set.status = "CREATE_COMPLETE".into();
                         }
                     }
                     Err(error) => {
-                        set.status = "FAILED".to_owned();
+                        set.status = "FAILED".into();
                         set.reason = Some(error.message);
                     }
                 }
@@ -183,13 +184,13 @@ impl Stacks {
             }
             // What a macro says comes later than the answer.
             Err(error) if error.code == MACRO_FAILED => {
-                set.status = "FAILED".to_owned();
+                set.status = "FAILED".into();
                 set.reason = Some(error.message);
                 None
             }
             Err(error) => return Err(error),
         };
-        set.execution = if set.status == "FAILED" { "UNAVAILABLE" } else { "AVAILABLE" }.to_owned();
+        set.execution = if set.status == "FAILED" { "UNAVAILABLE" } else { "AVAILABLE" }.into();
         let stack_id = stack.id.clone();
         self.change(|snapshot, batch| {
             let mut stack = stack;
@@ -295,7 +296,7 @@ impl Stacks {
             self.begin_update(ctx, &stack, config, None, options).await?;
         }
         self.change(|snapshot, batch| {
-            set.execution = "EXECUTE_COMPLETE".to_owned();
+            set.execution = "EXECUTE_COMPLETE".into();
             // The others were made for what the stack was.
             for other in of_stack(snapshot, &stack)? {
                 if other.uid != set.uid {

@@ -399,7 +399,7 @@ impl Stacks {
             let create = phase == Phase::UndoingCreate;
             let status = if create { "ROLLBACK_IN_PROGRESS" } else { "UPDATE_ROLLBACK_IN_PROGRESS" };
             self.turn(batch, &mut stack, status, Some("User Initiated".to_owned()))?;
-            self.write_busy(batch, &stack)
+            Self::write_busy(batch, &stack)
         })
         .await?;
         self.pulse.begin(ctx.account.as_str(), ctx.region.as_str(), &read.uid);

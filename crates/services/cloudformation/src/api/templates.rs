@@ -39,7 +39,7 @@ impl Stacks {
     pub(super) fn read_template(
         &self,
         ctx: &Context,
-        input: GetTemplateInput,
+        input: &GetTemplateInput,
     ) -> Result<GetTemplateOutput, ApiError> {
         let (uid, name) = match (&input.change_set_name, &input.stack_name) {
             (Some(set), stack) => {

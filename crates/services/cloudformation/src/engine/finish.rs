@@ -8,7 +8,8 @@ use moln_store::{Batch, Snapshot};
 
 use super::run::{Failure, Run};
 use crate::tables::{
-    EXPORTS, ExportRow, IMPORTS, Kind, NAMES, Operation, OutputRow, Phase, RESOURCES, RUNNING, StackRow,
+    EXPORTS, ExportRow, IMPORTS, Kind, NAMES, Operation, OutputRow, Phase, RESOURCES, RUNNING, SETS,
+    StackRow, TEXTS,
 };
 
 /// Ends a stack's operation.
@@ -81,6 +82,21 @@ pub(crate) fn unimport(
         if row.uid == stack.uid && !kept.contains(&row.export) {
             IMPORTS.delete(batch, &[place[0], place[1], &row.export, &stack.uid]);
         }
+    }
+    Ok(())
+}
+
+/// Removes a template that the stack is not made of any more, unless a change set still shows it.
+pub(super) fn forget(
+    snapshot: &dyn Snapshot,
+    batch: &mut Batch,
+    stack: &StackRow,
+    template: &str,
+) -> Result<(), ApiError> {
+    let sets = SETS.all(snapshot, &[&stack.account, &stack.region, &stack.uid])?;
+    let shown = sets.iter().any(|set| set.config.template == template);
+    if !shown && stack.config.template != template {
+        TEXTS.delete(batch, &[&stack.uid, template]);
     }
     Ok(())
 }
@@ -211,6 +227,10 @@ impl Run {
                     row.garbage.clear();
                     RESOURCES.put(batch, &[&self.uid, &row.logical_id], row)?;
                 }
+            }
+            let before = stack.operation.as_ref().and_then(|operation| operation.before.as_ref());
+            if let Some(template) = before.map(|before| before.template.clone()) {
+                forget(snapshot, batch, stack, &template)?;
             }
             self.service.turn(batch, stack, status, why)?;
             rest(stack, batch);

@@ -219,7 +219,7 @@ impl Run {
         row.properties = properties;
         row.metadata = metadata;
         adopt(&mut row, wanted);
-        row.status = "UPDATE_IN_PROGRESS".to_owned();
+        row.status = "UPDATE_IN_PROGRESS".into();
         row.reason = None;
         if replaces {
             row.type_name.clone_from(&wanted.kind);
@@ -268,7 +268,7 @@ impl Run {
                     .to_owned(),
             );
         } else {
-            row.status = "CREATE_IN_PROGRESS".to_owned();
+            row.status = "CREATE_IN_PROGRESS".into();
             row.reason = None;
         }
         let mut event = self.event(&row);
@@ -278,18 +278,13 @@ impl Run {
             logical_id: row.logical_id.clone(),
             token: row.token.clone(),
         };
-        let taken = match maker.find(&self, &origin, &row.properties).await {
-            // Whatever cannot be told now the making will tell.
-            Err(_) => None,
-            Ok(found) => found,
-        };
+        // Whatever cannot be told now the making will tell.
+        let taken = maker.find(&self, &origin, &row.properties).await.unwrap_or_default();
         if let Some(taken) = taken {
             self.record_with(row.clone(), vec![event], batch).await?;
-            let why = format!("{} already exists", taken.reference);
             let kind = row.type_name.clone();
             let words =
                 format!("Resource of type '{kind}' with identifier '{}' already exists.", taken.reference);
-            let _ = why;
             let error = moln_kernel::ApiError::sender("AlreadyExists", words);
             return self.fail_step(row, Refusal::from(error).0, false).await;
         }
@@ -317,7 +312,7 @@ impl Run {
                 row.step = Step::Rest;
                 let mut events = Vec::new();
                 if !row.status.ends_with("_IN_PROGRESS") {
-                    row.status = "CREATE_IN_PROGRESS".to_owned();
+                    row.status = "CREATE_IN_PROGRESS".into();
                 }
                 row.reason = Some("Resource creation Initiated".to_owned());
                 if !told {
@@ -341,7 +336,7 @@ impl Run {
                 }
                 row.status =
                     if row.status.starts_with("UPDATE") { "UPDATE_COMPLETE" } else { "CREATE_COMPLETE" }
-                        .to_owned();
+                        .into();
                 row.reason = None;
                 events.push(self.event(&row));
                 self.record(row, events).await
@@ -374,7 +369,7 @@ impl Run {
                     );
                     events.push(self.event(&row));
                 }
-                row.status = "UPDATE_COMPLETE".to_owned();
+                row.status = "UPDATE_COMPLETE".into();
                 row.reason = None;
                 events.push(self.event(&row));
                 self.record(row, events).await
@@ -387,7 +382,7 @@ impl Run {
         let mut events = Vec::new();
         if begun {
             let update = !row.physical_id.is_empty();
-            row.status = if update { "UPDATE_IN_PROGRESS" } else { "CREATE_IN_PROGRESS" }.to_owned();
+            row.status = if update { "UPDATE_IN_PROGRESS" } else { "CREATE_IN_PROGRESS" }.into();
             row.reason = None;
             if !update {
                 row.fresh = true;

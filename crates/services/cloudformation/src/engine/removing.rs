@@ -89,14 +89,14 @@ impl Run {
             return Ok(());
         }
         if !nothing && self.is_spared(logical, row.deletion_policy.as_deref(), row.fresh) {
-            row.status = "DELETE_SKIPPED".to_owned();
+            row.status = "DELETE_SKIPPED".into();
             row.reason = None;
             let event = self.event(&row);
             return self.record(row, vec![event]).await;
         }
         if row.step != Step::Deleting {
             row.step = Step::Deleting;
-            row.status = "DELETE_IN_PROGRESS".to_owned();
+            row.status = "DELETE_IN_PROGRESS".into();
             row.reason = None;
             // Nobody hears of the end of what never began.
             let events = if nothing { Vec::new() } else { vec![self.event(&row)] };
@@ -107,13 +107,13 @@ impl Run {
         row.step = Step::Rest;
         match result {
             Ok(()) => {
-                row.status = "DELETE_COMPLETE".to_owned();
+                row.status = "DELETE_COMPLETE".into();
                 row.reason = None;
                 let event = self.event(&row);
                 self.record(row, vec![event]).await
             }
             Err(Refusal(why)) => {
-                row.status = "DELETE_FAILED".to_owned();
+                row.status = "DELETE_FAILED".into();
                 row.reason = Some(why);
                 let event = self.event(&row);
                 self.record(row, vec![event]).await?;
@@ -138,13 +138,13 @@ impl Run {
             n => drop(row.garbage.get_mut(n - 1).map(|one| one.physical_id.clear())),
         };
         if self.is_spared("", policy, false) {
-            shown.status = "DELETE_SKIPPED".to_owned();
+            shown.status = "DELETE_SKIPPED".into();
             let event = self.event(&shown);
             let mut row = row;
             forget(&mut row);
             return self.record(row, vec![event]).await;
         }
-        shown.status = "DELETE_IN_PROGRESS".to_owned();
+        shown.status = "DELETE_IN_PROGRESS".into();
         shown.reason = None;
         let begun = self.event(&shown);
         self.record(row.clone(), vec![begun]).await?;
@@ -152,13 +152,13 @@ impl Run {
         let mut row = self.row(logical).unwrap_or(row);
         match result {
             Ok(()) => {
-                shown.status = "DELETE_COMPLETE".to_owned();
+                shown.status = "DELETE_COMPLETE".into();
                 let event = self.event(&shown);
                 forget(&mut row);
                 self.record(row, vec![event]).await
             }
             Err(Refusal(why)) => {
-                shown.status = "DELETE_FAILED".to_owned();
+                shown.status = "DELETE_FAILED".into();
                 shown.reason = Some(why);
                 let event = self.event(&shown);
                 self.record(row, vec![event]).await?;

@@ -8,7 +8,6 @@ use std::{
 use moln_deploy::template::{Prepared, prepare};
 use moln_kernel::{ApiError, Context, Timestamp, ids::Uuid};
 use moln_store::{Batch, Snapshot};
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Scope;
@@ -232,7 +231,7 @@ impl Run {
             type_name: row.type_name.clone(),
             status: row.status.clone(),
             reason: row.reason.clone(),
-            properties: (!row.properties.is_null()).then(|| shown(&row.properties).to_string()),
+            properties: (!row.properties.is_null()).then(|| row.properties.to_string()),
             token: self.operation.token.clone(),
             operation: Some(self.operation.id.clone()),
             at: 0,
@@ -346,11 +345,6 @@ fn told_inside(failure: Failure) -> ApiError {
         Failure::Error(error) => error,
         other => ApiError::internal(other.to_string()),
     }
-}
-
-/// Properties as events show them.
-fn shown(properties: &Value) -> &Value {
-    properties
 }
 
 fn notification(stack: &StackRow, event: &EventRow) -> String {

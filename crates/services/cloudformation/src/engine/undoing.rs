@@ -42,14 +42,15 @@ impl Run {
     }
 
     async fn undone(&self) -> Result<(), Failure> {
-        self.turn(|_, stack, batch| {
+        self.turn(|snapshot, stack, batch| {
+            let mut before = None;
             if let Some(operation) = &mut stack.operation {
                 operation.phase = Phase::CleaningUndone;
-                if let Some(before) = operation.before.take() {
-                    let token = std::mem::take(&mut stack.config);
-                    let _ = token;
-                    stack.config = *before;
-                }
+                before = operation.before.take();
+            }
+            if let Some(before) = before {
+                let failed = std::mem::replace(&mut stack.config, *before);
+                super::finish::forget(snapshot, batch, stack, &failed.template)?;
             }
             stack.unfinished = None;
             self.service.turn(batch, stack, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None)
@@ -77,7 +78,7 @@ impl Run {
             row.before = None;
             return self.undone_as(row, !quiet).await;
         }
-        row.status = "UPDATE_IN_PROGRESS".to_owned();
+        row.status = "UPDATE_IN_PROGRESS".into();
         row.reason = None;
         row.step = Step::Updating;
         let mut target = row.clone();
@@ -95,12 +96,12 @@ impl Run {
                 row.reference = changed.reference;
                 row.attributes = changed.attributes;
                 row.before = None;
-                row.status = "UPDATE_COMPLETE".to_owned();
+                row.status = "UPDATE_COMPLETE".into();
                 let event = self.event(&row);
                 self.record(row, vec![event]).await
             }
             Err(Refusal(why)) => {
-                row.status = "UPDATE_FAILED".to_owned();
+                row.status = "UPDATE_FAILED".into();
                 row.reason = Some(why);
                 let event = self.event(&row);
                 self.record(row, vec![event]).await?;
@@ -114,10 +115,10 @@ impl Run {
         row.reason = None;
         let mut events = Vec::new();
         if tell {
-            row.status = "UPDATE_IN_PROGRESS".to_owned();
+            row.status = "UPDATE_IN_PROGRESS".into();
             events.push(self.event(&row));
         }
-        row.status = "UPDATE_COMPLETE".to_owned();
+        row.status = "UPDATE_COMPLETE".into();
         if tell {
             events.push(self.event(&row));
         }

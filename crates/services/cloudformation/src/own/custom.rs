@@ -90,15 +90,14 @@ async fn ask(
 ) -> Result<(String, Answer), Refusal> {
     let service = &run.service;
     let mut row = row.clone();
-    let request = match &row.request {
-        Some(request) => request.clone(),
-        None => {
-            let request = Uuid::random().to_string();
-            row.request = Some(request.clone());
-            row.deadline = Some(service.clock.now().after(timeout(&row.properties)).millis());
-            run.remember(row.clone()).await?;
-            request
-        }
+    let request = if let Some(request) = &row.request {
+        request.clone()
+    } else {
+        let request = Uuid::random().to_string();
+        row.request = Some(request.clone());
+        row.deadline = Some(service.clock.now().after(timeout(&row.properties)).millis());
+        run.remember(row.clone()).await?;
+        request
     };
     let token = row.properties.get("ServiceToken").and_then(Value::as_str).unwrap_or_default().to_owned();
     let event = {

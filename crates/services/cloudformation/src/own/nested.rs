@@ -92,23 +92,21 @@ pub(super) async fn create(run: &Arc<Run>, origin: &Origin, row: &ResourceRow) -
     };
     let place = [run.stack.account.as_str(), run.stack.region.as_str()];
     let there = NAMES.get(&*service.store.snapshot(), &[place[0], place[1], &name])?;
-    let uid = match there {
+    let uid = if let Some(uid) = there {
         // A crash came between.
-        Some(uid) => uid,
-        None => {
-            let depth = core::depth(service, &run.stack)?;
-            if depth >= limits::NESTING {
-                return Err(Refusal(format!("Stacks cannot be nested deeper than {}.", limits::NESTING)));
-            }
-            let child = beginning(run, &row.properties)?;
-            let parent =
-                (run.stack.id.clone(), run.stack.root.clone().unwrap_or_else(|| run.stack.id.clone()));
-            let id = service
-                .create_nested(&run.ctx, &name, child, parent)
-                .await
-                .map_err(|error| Refusal(error.message))?;
-            uid_of(&id).to_owned()
+        uid
+    } else {
+        let depth = core::depth(service, &run.stack)?;
+        if depth >= limits::NESTING {
+            return Err(Refusal(format!("Stacks cannot be nested deeper than {}.", limits::NESTING)));
         }
+        let child = beginning(run, &row.properties)?;
+        let parent = (run.stack.id.clone(), run.stack.root.clone().unwrap_or_else(|| run.stack.id.clone()));
+        let id = service
+            .create_nested(&run.ctx, &name, child, parent)
+            .await
+            .map_err(|error| Refusal(error.message))?;
+        uid_of(&id).to_owned()
     };
     let mut known = run.current(row);
     known.physical_id = STACKS

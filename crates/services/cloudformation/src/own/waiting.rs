@@ -43,14 +43,13 @@ async fn wait<T>(
     done: impl Fn(&AnswerRow) -> Option<T>,
 ) -> Result<Result<T, usize>, Refusal> {
     let mut row = run.current(row);
-    let deadline = match row.deadline {
-        Some(deadline) => deadline,
-        None => {
-            let deadline = run.service.clock.now().after(lasting.min(LONGEST)).millis();
-            row.deadline = Some(deadline);
-            run.remember(row.clone()).await?;
-            deadline
-        }
+    let deadline = if let Some(deadline) = row.deadline {
+        deadline
+    } else {
+        let deadline = run.service.clock.now().after(lasting.min(LONGEST)).millis();
+        row.deadline = Some(deadline);
+        run.remember(row.clone()).await?;
+        deadline
     };
     let service = &run.service;
     let come = || Ok(ANSWERS.get(&*service.store.snapshot(), &[what])?.unwrap_or_default());

@@ -22,12 +22,11 @@ pub(crate) fn parse(url: &str) -> Option<Place> {
         "s3" => (authority.to_owned(), path),
         "http" | "https" => {
             let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-            match bucket_of(host) {
-                Some(bucket) => (bucket.to_owned(), path),
-                None => {
-                    let (bucket, key) = path.split_once('/')?;
-                    (bucket.to_owned(), key)
-                }
+            if let Some(bucket) = bucket_of(host) {
+                (bucket.to_owned(), path)
+            } else {
+                let (bucket, key) = path.split_once('/')?;
+                (bucket.to_owned(), key)
             }
         }
         _ => return None,
@@ -54,15 +53,12 @@ fn decode(text: &str) -> String {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let hex = |at: usize| bytes.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        match (byte, hex(at + 1), hex(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(u8::try_from(high << 4 | low).unwrap_or_default());
-                at += 3;
-            }
-            _ => {
-                out.push(*byte);
-                at += 1;
-            }
+        if let (b'%', Some(high), Some(low)) = (byte, hex(at + 1), hex(at + 2)) {
+            out.push(u8::try_from(high << 4 | low).unwrap_or_default());
+            at += 3;
+        } else {
+            out.push(*byte);
+            at += 1;
         }
     }
     String::from_utf8_lossy(&out).into_owned()

@@ -139,7 +139,7 @@ impl<V: Serialize + DeserializeOwned> Long<V> {
 
 #[cfg(test)]
 mod tests {
-    use moln_store::{MemoryStore, Store};
+    use moln_store::MemoryStore;
 
     use super::*;
 
@@ -147,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn values_of_any_length_are_read_as_they_were_written() {
-        let store = Store::new(MemoryStore::default());
+        let store = MemoryStore::new();
         let long = "x".repeat(3 * ROW);
         for value in [&*long, "short"] {
             let mut batch = Batch::default();
