@@ -23,7 +23,9 @@ use api::Api;
 
 /// Invocations per second at sixteen at once: twenty times what a Python emulator without containers did on two cores.
 const RATE: f64 = 5_400.0;
-/// Warm invocation over HTTP, as a multiple of the runtime's bare round trip.
+/// Turns that the kinds of round trip take.
+const TURNS: u32 = 20;
+/// Warm invocation over HTTP, as a multiple of the bare round trip over a Runtime API.
 const WARM: f64 = 2.5;
 /// Cold start over HTTP, as a multiple of the interpreter's own start.
 const COLD: f64 = 1.3;
@@ -132,23 +134,14 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
     client.create(&function, language.runtime, &code).await?;
     client.invoke(&function).await?;
 
-    // Warm, one after the other; before and after, since the machine changes under us.
-    let bare_before = bare::round_trip(&interpreter, language.bare, plan.warm)?;
-    let mut warm = Histogram::default();
-    for turn in 0..plan.warm + plan.warm / 4 {
-        let begun = Instant::now();
-        client.invoke(&function).await?;
-        if turn >= plan.warm / 4 {
-            warm.record(begun.elapsed());
-        }
-    }
-    let bare_after = bare::round_trip(&interpreter, language.bare, plan.warm)?;
-    let bare = f64::midpoint(bare_before.quantile_ms(0.5), bare_after.quantile_ms(0.5));
-    let (p50, p99) = (warm.quantile_ms(0.5), warm.quantile_ms(0.99));
-    put("bare round trip, p50", bare * 1e3, "µs", None);
+    let [socket, bare, warm] = one_at_a_time(plan, api, &function, language, &interpreter).await?;
+    let p50 = warm.quantile_ms(0.5);
+    put("bare socket, p50", socket.quantile_ms(0.5) * 1e3, "µs", None);
+    put("bare Runtime API, p50", bare.quantile_ms(0.5) * 1e3, "µs", None);
     put("warm over HTTP, p50", p50 * 1e3, "µs", None);
-    put("warm over HTTP, p99", p99 * 1e3, "µs", None);
-    put("warm ÷ bare, p50", p50 / bare, "×", Some((WARM, true)));
+    put("warm over HTTP, p99", warm.quantile_ms(0.99) * 1e3, "µs", None);
+    put("warm ÷ bare socket, p50", p50 / socket.quantile_ms(0.5), "×", None);
+    put("warm ÷ bare Runtime API, p50", p50 / bare.quantile_ms(0.5), "×", Some((WARM, true)));
 
     let rate = at_once(api, &function, 16, plan.measure).await?;
     put("sixteen at once", rate, "per second", (language.name == "node").then_some((RATE, false)));
@@ -173,6 +166,36 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
     put("cold ÷ interpreter", cold / nothing, "×", (language.name == "node").then_some((COLD, true)));
     put("pre-warmed over HTTP", pool, "ms", Some((POOL_MS, true)));
     Ok(())
+}
+
+/// One invocation after the other: by the bare socket, by the bare Runtime API, over HTTP; in turns, since the machine
+/// changes under us. The first turn of each warms it up.
+async fn one_at_a_time(
+    plan: &Plan,
+    api: &Arc<Api>,
+    function: &str,
+    language: &Language,
+    interpreter: &Path,
+) -> Result<[Histogram; 3]> {
+    let mut client = api.blocking(function)?;
+    let mut socket = bare::Socket::start(interpreter, language.bare)?;
+    let mut served = bare::Api::start(interpreter, language.bare).await?;
+    let mut times = [Histogram::default(), Histogram::default(), Histogram::default()];
+    for turn in 0..=TURNS {
+        let [bytes, http, warm] = &mut times;
+        let rounds = if turn == 0 { plan.warm / 2 } else { plan.warm / TURNS };
+        socket.rounds(rounds, bytes)?;
+        served.rounds(rounds, http).await?;
+        for _ in 0..rounds {
+            let begun = Instant::now();
+            client.invoke()?;
+            warm.record(begun.elapsed());
+        }
+        if turn == 0 {
+            times = [Histogram::default(), Histogram::default(), Histogram::default()];
+        }
+    }
+    Ok(times)
 }
 
 /// Invocations a second from so many connections.
