@@ -20,7 +20,7 @@ CACHE = XDG_CACHE_HOME=$(abspath target/cache)
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-run: build .venv/ready ## build Moln, start it on http://127.0.0.1:4566 with its data in ./data, run a small example
+run: build .venv/ready ## build Moln, start it on http://127.0.0.1:4566 with its data in ./data, deploy the queue tutorial
 	@exec tools/run.sh
 
 build: ## the release binary, target/release/moln
@@ -36,15 +36,15 @@ test: ## everything CI checks; ends with the runners' summaries
 check: .venv/ready ## formatting, clippy without a warning, licences and sources of dependencies
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --jobs $(CARGO_JOBS) -- -D warnings
-	.venv/bin/ruff check --quiet tests tools examples
-	.venv/bin/ruff format --quiet --check tests tools examples
+	.venv/bin/ruff check --quiet tests tools
+	.venv/bin/ruff format --quiet --check tests tools
 	.venv/bin/python tools/licences.py
 	if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; fi
 
 test-rust: $(PROTOCOL_TESTS)/ready runtimes ## unit and crate tests
 	$(CACHE) MOLN_PROTOCOL_TESTS=$(abspath $(PROTOCOL_TESTS)/protocols) $(CARGO) test --workspace --jobs $(CARGO_JOBS)
 
-test-black-box: build runtimes target/official/.ready ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
+test-black-box: build runtimes target/official/.ready tests/deploy/serverless3/node_modules/.ready ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
 	cd tests && $(CACHE) ../.venv/bin/pytest -n $(CARGO_JOBS) -m "not alone"
 	cd tests && $(CACHE) ../.venv/bin/pytest -m alone
 
@@ -80,6 +80,11 @@ target/official/.ready: tools/official_runtimes.sh $(wildcard tests/lambda/offic
 
 tests/node/node_modules/.ready: tests/node/package-lock.json
 	cd tests/node && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+# The Serverless Framework 3, which the tests deploy with.
+tests/deploy/serverless3/node_modules/.ready: tests/deploy/serverless3/package-lock.json
+	cd tests/deploy/serverless3 && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 # The public Smithy protocol cases travel in botocore's source archive, as do the API models.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts Moln in the foreground with its data in ./data, runs a small example, says what to do next.
+# Starts Moln in the foreground with its data in ./data, deploys the queue tutorial, says what to do next.
 # Ctrl-C stops it; what was stored is there again at the next start. MOLN_LISTEN, MOLN_DATA and MOLN_BIN choose other
 # places and another binary.
 set -euo pipefail
@@ -30,17 +30,29 @@ for _ in $(seq 100); do
 done
 
 echo
-.venv/bin/python -u tools/example.py "$url" || true
+# What cannot be deployed (a runtime that cannot be fetched now) is told; the server runs all the same.
+for step in step-1 step-2; do
+    "$binary" deploy "systems/queue-tutorial/$step" --endpoint "$url" || true
+done
+address() {
+    "$binary" info "systems/queue-tutorial/$1" --endpoint "$url" --json 2>/dev/null |
+        .venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["endpoints"][0]["url"])' 2>/dev/null || echo "$url"
+}
+one=$(address step-1) two=$(address step-2)
 
 cat <<TEXT
 
 Moln is running on $url, its data is in $data. In another terminal:
 
+  curl -X POST $one -H 'Content-type: application/json' -d '{"input": 1}'      # 2
+  curl -X POST $one -H 'Content-type: application/json' -d '{"input": "x"}'    # 400, and why
+  for i in \$(seq 100); do curl -sX POST $two -H 'Content-type: application/json' -d "{\"input\": \$i}"; echo; done
+  export AWS_DEFAULT_REGION=ap-northeast-2
+  target/release/moln logs tutorial-step-2-dev-jobsWorker --filter result
+
   eval "\$(target/release/moln env)"        # points the AWS CLI and SDKs here
-  . .venv/bin/activate                     # or your own AWS CLI
-  aws --endpoint-url \$AWS_ENDPOINT_URL sqs create-queue --queue-name orders
   target/release/moln doctor               # what this machine gives: sandbox, runtimes, disk
 
-README.md goes on from there. Ctrl-C stops Moln; it goes on where it was at the next start.
+docs/queue-tutorial.md and README.md go on from there. Ctrl-C stops Moln; it goes on where it was at the next start.
 TEXT
 wait "$moln"

@@ -150,3 +150,22 @@ def until(told, found) -> dict:
 def listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_traps_are_found_before_they_are_deployed(moln, tmp_path):
+    (tmp_path / "template.yaml").write_text(
+        "Resources:\n"
+        "  Dead: {Type: AWS::SQS::Queue}\n"
+        "  Jobs:\n"
+        "    Type: AWS::SQS::Queue\n"
+        "    Properties:\n"
+        "      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 1}\n"
+    )
+    done = moln.moln("check", str(tmp_path), "--json", check=False)
+    assert done.returncode == 1
+    (found,) = lines(done)
+    assert found["rule"] == "queue-receives" and found["line"] == 6 and found["file"].endswith("template.yaml")
+    text = moln.moln("check", str(tmp_path), check=False).stdout
+    assert "template.yaml:6:" in text and "docs/checks/queue-receives.md" in text
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    assert moln.moln("check", str(tmp_path)).stdout == "No trap was found.\n"

@@ -17,7 +17,7 @@ SYSTEMS = ROOT / "systems" / "queue-tutorial"
 REGION = "ap-northeast-2"
 
 pytestmark = pytest.mark.skipif(
-    not (HERE / "node_modules" / ".ready").exists(), reason="`make deploy-tools` installs the Serverless Framework"
+    not (HERE / "node_modules" / ".ready").exists(), reason="`make test-black-box` installs the Serverless Framework"
 )
 
 

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Info(Box<Named>),
     /// Print the CloudFormation template that a directory comes to.
     Template(Box<Template>),
+    /// Look for traps in a deployment file and its code; exit code 1 when there are any.
+    Check(Box<Check>),
     /// Start the server.
     Serve(Box<Serve>),
     /// Print the environment that points AWS clients at a server.
@@ -399,6 +401,21 @@ pub(crate) struct Named {
     #[command(flatten)]
     pub(crate) choices: Choices,
     /// One JSON object, for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Check {
+    /// The directory, or the deployment file itself
+    #[arg(default_value = ".")]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) choices: Choices,
+    /// One JSON object a line, for scripts
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

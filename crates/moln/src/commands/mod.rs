@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod backup;
+mod check;
 mod clock;
 mod deploy;
 mod doctor;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Remove(options) => blocking(deploy::remove(&options)),
         Command::Info(options) => blocking(deploy::info(&options)),
         Command::Template(options) => deploy::template(&options),
+        Command::Check(options) => check::run(&options),
         Command::Serve(options) => serve::run(*options),
         Command::Env(options) => env::run(&options),
         Command::Clock(options) => blocking(clock::run(&options.what)),

@@ -1,6 +1,6 @@
 //! `moln s3 why`: who wrote an object's versions, whom that was told, and which version a function read.
 
-use std::process::ExitCode;
+use std::{fmt::Write as _, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -31,7 +31,7 @@ pub(crate) enum S3Command {
     /// Tell who wrote each version of an object, which events it fired and where they went, and which version functions read
     #[command(after_help = EXAMPLES)]
     Why {
-        /// The object: s3://BUCKET/KEY
+        /// The object, `s3://BUCKET/KEY`
         object: String,
         /// As JSON
         #[arg(long)]
@@ -56,7 +56,9 @@ pub(super) async fn run(options: &S3) -> Result<ExitCode, Failure> {
     if *json {
         say(&format!("{answer:#}"));
     } else {
-        lines(&answer).iter().for_each(|line| say(line));
+        for line in lines(&answer) {
+            say(&line);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -125,13 +127,13 @@ fn told(event: &Value) -> Vec<String> {
         let mut line = format!("      → {}: {}", text(delivery, "target"), text(delivery, "state"));
         let failures = delivery.get("failures").and_then(Value::as_u64).unwrap_or_default();
         if failures > 0 {
-            line.push_str(&format!(", failed {failures} times, again at {}", text(delivery, "next")));
+            let _ = write!(line, ", failed {failures} times, again at {}", text(delivery, "next"));
         }
         if !text(delivery, "why").is_empty() {
-            line.push_str(&format!(" since {}: {}", text(delivery, "since"), text(delivery, "why")));
+            let _ = write!(line, " since {}: {}", text(delivery, "since"), text(delivery, "why"));
         }
         if !text(delivery, "deadLetter").is_empty() {
-            line.push_str(&format!("; went to {}", text(delivery, "deadLetter")));
+            let _ = write!(line, "; went to {}", text(delivery, "deadLetter"));
         }
         out.push(line);
     }

@@ -32,6 +32,14 @@ fn service_directory(given: &Path) -> Option<PathBuf> {
     same.then_some(directory)
 }
 
+/// The template that is deployed, where it is one as it stands (and no `serverless.yml`).
+pub(crate) fn template_file(given: &Path) -> Option<PathBuf> {
+    if service_directory(given).is_some() {
+        return None;
+    }
+    if given.is_file() { Some(given.to_owned()) } else { sam::find(given) }
+}
+
 /// A service of the Serverless framework.
 fn service_project(directory: &Path, choices: &Choices, server: &Server) -> Result<Project, Failure> {
     let options = serverless::Options {

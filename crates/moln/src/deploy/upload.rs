@@ -1,5 +1,9 @@
 //! Packages go to a bucket of the server before the stack is made.
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use bytes::Bytes;
 use moln_deploy::project::{Package, Project, Slot, SlotShape};
 use serde_json::{Value, json};
@@ -41,9 +45,9 @@ pub(crate) async fn object(
     ending: &str,
     body: Bytes,
 ) -> Result<Uploaded, Failure> {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
     let digest = Sha256::digest(&body);
-    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    // An object's name may hold the digits of base64 but for `+` and `/`.
+    let name = URL_SAFE_NO_PAD.encode(digest);
     let key = format!("{stack}/{name}.{ending}");
     let bytes = body.len();
     if !aws.has_object(bucket, &key).await? {

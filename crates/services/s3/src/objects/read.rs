@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Bytes read from a blob at once.
-const PIECE: u64 = 256 << 10;
+const PIECE: usize = 256 << 10;
 
 /// A stretch of one row or blob.
 struct Stretch {
@@ -159,26 +159,28 @@ type Turn = JoinHandle<(Reader, Result<Option<Bytes>, ApiError>)>;
 
 impl Reader {
     fn read_on(mut self) -> Turn {
+        // Made where it will be given back: memory that wanders between threads comes home late.
+        let room = BytesMut::zeroed(PIECE);
         task::spawn_blocking(move || {
-            let piece = self.piece();
+            let piece = self.piece(room);
             (self, piece)
         })
     }
 
     /// The next piece; `None` at the end.
-    fn piece(&mut self) -> Result<Option<Bytes>, ApiError> {
+    fn piece(&mut self, mut room: BytesMut) -> Result<Option<Bytes>, ApiError> {
         loop {
             if let Some((file, left, cipher)) = &mut self.open
                 && *left > 0
             {
-                let want = (*left).min(PIECE);
-                let mut piece = BytesMut::zeroed(usize::try_from(want).unwrap_or_default());
-                file.read_exact(&mut piece).map_err(|why| lost(&why))?;
-                *left -= want;
+                let want = usize::try_from(*left).unwrap_or(PIECE).min(PIECE);
+                room.truncate(want);
+                file.read_exact(&mut room).map_err(|why| lost(&why))?;
+                *left -= want as u64;
                 if let Some(cipher) = cipher {
-                    cipher.apply(&mut piece);
+                    cipher.apply(&mut room);
                 }
-                return Ok(Some(piece.freeze()));
+                return Ok(Some(room.freeze()));
             }
             self.open = None;
             let Some((stretch, bytes)) = self.stretches.pop_front() else { return Ok(None) };
