@@ -42,6 +42,10 @@ def test_the_first_steps_work_as_written(follow):
     assert "TaskHandle" in said
 
 
+def test_applications_work_as_written(follow):
+    assert follow(blocks("Applications")).rstrip().endswith('{"hello":"Moln"}')
+
+
 def test_functions_work_as_written(follow):
     said = follow(blocks("Functions"))
     assert '{"hello": "Moln"}' in said

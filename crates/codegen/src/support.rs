@@ -1,6 +1,11 @@
 //! Which operations are built: a table in Markdown, from the models and the services' own sources.
 
-use std::{fmt::Write as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{Failure, load, models_directory, names, scan, trim};
 
@@ -18,11 +23,10 @@ pub struct Support {
 pub fn survey(root: &Path) -> Result<Vec<Support>, Failure> {
     let models = models_directory(root)?;
     let mut found = Vec::new();
+    let crates = crates_of_models(root)?;
     for name in trim::present(&models)? {
-        let sources = root.join("crates/services").join(&name).join("src");
-        if !sources.is_dir() {
-            continue;
-        }
+        let Some(home) = crates.get(&name) else { continue };
+        let sources = home.join("src");
         let (model, _) = load(&models, &name)?;
         let methods = scan::overridden(&sources, &names::pascal(&name))?;
         let mut all: Vec<String> = model.operations.iter().map(|(name, _)| name.to_owned()).collect();
@@ -32,6 +36,20 @@ pub fn survey(root: &Path) -> Result<Vec<Support>, Failure> {
         found.push(Support { service_id: model.metadata.service_id, built, missing });
     }
     Ok(found)
+}
+
+/// The service crates by the model that their `build.rs` names: `apigateway` builds `apigatewayv2`.
+fn crates_of_models(root: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let services = root.join("crates/services");
+    let unreadable = |why: std::io::Error| Failure(format!("{}: {why}", services.display()));
+    let mut crates = BTreeMap::new();
+    for entry in fs::read_dir(&services).map_err(unreadable)? {
+        let home = entry.map_err(unreadable)?.path();
+        let Ok(script) = fs::read_to_string(home.join("build.rs")) else { continue };
+        let name = script.split("moln_codegen::build(\"").nth(1).and_then(|rest| rest.split('"').next());
+        crates.extend(name.map(|name| (name.to_owned(), home.clone())));
+    }
+    Ok(crates)
 }
 
 /// So many names stand in the table itself; more are listed below it.
