@@ -152,20 +152,33 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+TRAP = """\
+Resources:
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 10
+  Work:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.13
+      Handler: index.handler
+      Timeout: 20
+      Role: arn:aws:iam::000000000000:role/work
+      Code: {ZipFile: "def handler(event, context): pass"}
+  FromJobs:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {EventSourceArn: !GetAtt Jobs.Arn, FunctionName: !Ref Work}
+"""
+
+
 def test_traps_are_found_before_they_are_deployed(moln, tmp_path):
-    (tmp_path / "template.yaml").write_text(
-        "Resources:\n"
-        "  Dead: {Type: AWS::SQS::Queue}\n"
-        "  Jobs:\n"
-        "    Type: AWS::SQS::Queue\n"
-        "    Properties:\n"
-        "      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 1}\n"
-    )
+    (tmp_path / "template.yaml").write_text(TRAP)
     done = moln.moln("check", str(tmp_path), "--json", check=False)
     assert done.returncode == 1
     (found,) = lines(done)
-    assert found["rule"] == "queue-receives" and found["line"] == 6 and found["file"].endswith("template.yaml")
+    assert found["rule"] == "queue-visibility" and found["line"] == 5 and found["file"].endswith("template.yaml")
     text = moln.moln("check", str(tmp_path), check=False).stdout
-    assert "template.yaml:6:" in text and "docs/checks/queue-receives.md" in text
+    assert "template.yaml:5:" in text and "docs/checks/queue-visibility.md" in text
     (tmp_path / "template.yaml").write_text(TEMPLATE)
     assert moln.moln("check", str(tmp_path)).stdout == "No trap was found.\n"
