@@ -44,7 +44,7 @@ check: .venv/ready ## formatting, clippy without a warning, licences and sources
 test-rust: $(PROTOCOL_TESTS)/ready runtimes ## unit and crate tests
 	$(CACHE) MOLN_PROTOCOL_TESTS=$(abspath $(PROTOCOL_TESTS)/protocols) $(CARGO) test --workspace --jobs $(CARGO_JOBS)
 
-test-black-box: build runtimes target/official/.ready tests/deploy/serverless3/node_modules/.ready ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
+test-black-box: build runtimes target/official/.ready tests/deploy/serverless3/node_modules/.ready target/sam-cli/.ready ## boto3, AWS CLI, raw clients, kill -9 and bad input against the release binary
 	cd tests && $(CACHE) ../.venv/bin/pytest -n $(CARGO_JOBS) -m "not alone"
 	cd tests && $(CACHE) ../.venv/bin/pytest -m alone
 
@@ -85,6 +85,13 @@ tests/node/node_modules/.ready: tests/node/package-lock.json
 # The Serverless Framework 3, which the tests deploy with.
 tests/deploy/serverless3/node_modules/.ready: tests/deploy/serverless3/package-lock.json
 	cd tests/deploy/serverless3 && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+# The SAM CLI has a Python environment of its own: it wants other versions than the tests.
+target/sam-cli/.ready: tests/deploy/sam/requirements.txt
+	rm -rf target/sam-cli
+	$(PYTHON) -m venv target/sam-cli
+	target/sam-cli/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
 	touch $@
 
 # The public Smithy protocol cases travel in botocore's source archive, as do the API models.
