@@ -35,13 +35,13 @@ pub(crate) enum Command {
     /// Deploy the application of a directory.
     Deploy(Box<Deploy>),
     /// Remove what was deployed from a directory.
-    Remove(Box<Named>),
+    Remove(Box<Deploy>),
     /// Print what was deployed from a directory: endpoints, functions, queues, outputs.
-    Info(Box<Named>),
+    Info(Box<Deploy>),
     /// Print the CloudFormation template that a directory comes to.
-    Template(Box<Template>),
+    Template(Box<Application>),
     /// Look for traps in a deployment file and its code; exit code 1 when there are any.
-    Check(Box<Check>),
+    Check(Box<Deploy>),
     /// Start the server.
     Serve(Box<Serve>),
     /// Print the environment that points AWS clients at a server.
@@ -366,20 +366,27 @@ pub(crate) struct Choices {
     pub(crate) ignore_plugins: Vec<String>,
 }
 
-/// Options of `deploy`.
+/// An application's directory, and what its deployment depends on besides.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = DEPLOY_EXAMPLES)]
-pub(crate) struct Deploy {
+pub(crate) struct Application {
     /// The directory, or the deployment file itself
     #[arg(default_value = ".")]
     pub(crate) directory: PathBuf,
     #[command(flatten)]
     pub(crate) choices: Choices,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Options of `deploy`, `info`, `remove` and `check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DEPLOY_EXAMPLES)]
+pub(crate) struct Deploy {
+    #[command(flatten)]
+    pub(crate) of: Application,
     /// One JSON object a line, for scripts
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) target: Target,
 }
 
 /// Options of `up`.
@@ -390,48 +397,6 @@ pub(crate) struct Up {
     /// Where a server that is started here keeps everything [default: as for serve]
     #[arg(long, env = "MOLN_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-}
-
-/// Options of `info` and `remove`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Named {
-    /// The directory, or the deployment file itself; not read when --stack names the stack
-    #[arg(default_value = ".")]
-    pub(crate) directory: PathBuf,
-    #[command(flatten)]
-    pub(crate) choices: Choices,
-    /// One JSON object, for scripts
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) target: Target,
-}
-
-/// Options of `check`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Check {
-    /// The directory, or the deployment file itself
-    #[arg(default_value = ".")]
-    pub(crate) directory: PathBuf,
-    #[command(flatten)]
-    pub(crate) choices: Choices,
-    /// One JSON object a line, for scripts
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) target: Target,
-}
-
-/// Options of `template`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Template {
-    /// The directory, or the deployment file itself
-    #[arg(default_value = ".")]
-    pub(crate) directory: PathBuf,
-    #[command(flatten)]
-    pub(crate) choices: Choices,
-    #[command(flatten)]
-    pub(crate) target: Target,
 }
 
 /// Options of `invoke`.

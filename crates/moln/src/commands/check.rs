@@ -9,12 +9,12 @@ use moln_deploy::{
 use serde_json::json;
 
 use super::say;
-use crate::{cli::Check, client::Server, deploy::directory, failure::Failure};
+use crate::{cli::Deploy, client::Server, deploy::directory, failure::Failure};
 
-pub(super) fn run(options: &Check) -> Result<ExitCode, Failure> {
-    let server = Server::find(&options.target)?;
-    let project = directory::project(&options.directory, &options.choices, &server)?;
-    let file = directory::template_file(&options.directory);
+pub(super) fn run(options: &Deploy) -> Result<ExitCode, Failure> {
+    let server = Server::find(&options.of.target)?;
+    let project = directory::project(&options.of, &server)?;
+    let file = directory::template_file(&options.of.directory);
     let source = file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
     let source = source.and_then(|text| document::read(&text).ok());
     let findings = check::project(&project, source.as_ref())

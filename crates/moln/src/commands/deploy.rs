@@ -5,33 +5,34 @@ use std::process::ExitCode;
 use super::say;
 use crate::{
     aws::Aws,
-    cli::{Deploy, Named, Template},
+    cli::{Application, Deploy},
     client::Server,
     deploy::{self, directory, progress::Progress, stack::Stack, summary::Summary},
     failure::Failure,
 };
 
 pub(super) async fn run(options: &Deploy) -> Result<ExitCode, Failure> {
-    let server = Server::find(&options.target)?;
-    let project = directory::project(&options.directory, &options.choices, &server)?;
-    let aws = Aws { server: &server, region: directory::region(&options.choices, project.region.as_deref()) };
+    let server = Server::find(&options.of.target)?;
+    let project = directory::project(&options.of, &server)?;
+    let aws =
+        Aws { server: &server, region: directory::region(&options.of.choices, project.region.as_deref()) };
     let mut progress = Progress::new(options.json);
     let deployed = deploy::deploy(&aws, project, &mut progress).await?;
     show(&aws, &deployed.project.stack, &progress).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn info(options: &Named) -> Result<ExitCode, Failure> {
-    let server = Server::find(&options.target)?;
-    let (name, region) = directory::stack(options, &server)?;
+pub(super) async fn info(options: &Deploy) -> Result<ExitCode, Failure> {
+    let server = Server::find(&options.of.target)?;
+    let (name, region) = directory::stack(&options.of, &server)?;
     let aws = Aws { server: &server, region };
     show(&aws, &name, &Progress::new(options.json)).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn remove(options: &Named) -> Result<ExitCode, Failure> {
-    let server = Server::find(&options.target)?;
-    let (name, region) = directory::stack(options, &server)?;
+pub(super) async fn remove(options: &Deploy) -> Result<ExitCode, Failure> {
+    let server = Server::find(&options.of.target)?;
+    let (name, region) = directory::stack(&options.of, &server)?;
     let aws = Aws { server: &server, region };
     let mut progress = Progress::new(options.json);
     let stack = Stack { aws: &aws, name: &name };
@@ -44,9 +45,9 @@ pub(super) async fn remove(options: &Named) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn template(options: &Template) -> Result<ExitCode, Failure> {
+pub(super) fn template(options: &Application) -> Result<ExitCode, Failure> {
     let server = Server::find(&options.target)?;
-    let project = directory::project(&options.directory, &options.choices, &server)?;
+    let project = directory::project(options, &server)?;
     let text = serde_json::to_string_pretty(&project.template);
     say(&text.map_err(|why| Failure::new(format!("the template cannot be written: {why}.")))?);
     Ok(ExitCode::SUCCESS)

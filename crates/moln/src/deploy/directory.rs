@@ -8,13 +8,14 @@ use moln_kernel::{Clock as _, SystemClock};
 use super::outside::Running;
 use crate::{
     aws::region_of_environment,
-    cli::{Choices, Named},
+    cli::{Application, Choices},
     client::{Server, signer},
     failure::Failure,
 };
 
 /// Reads what a directory, or a deployment file, comes to. The server is asked only where the file asks for what runs.
-pub(crate) fn project(directory: &Path, choices: &Choices, server: &Server) -> Result<Project, Failure> {
+pub(crate) fn project(application: &Application, server: &Server) -> Result<Project, Failure> {
+    let Application { directory, choices, .. } = application;
     if let Some(service) = service_directory(directory) {
         return service_project(&service, choices, server);
     }
@@ -70,12 +71,12 @@ fn account_of_environment() -> String {
 }
 
 /// The stack's name and region: what the command line says, else what the files say.
-pub(crate) fn stack(options: &Named, server: &Server) -> Result<(String, String), Failure> {
-    if let Some(name) = &options.choices.stack {
-        return Ok((name.clone(), region(&options.choices, None)));
+pub(crate) fn stack(application: &Application, server: &Server) -> Result<(String, String), Failure> {
+    if let Some(name) = &application.choices.stack {
+        return Ok((name.clone(), region(&application.choices, None)));
     }
-    let project = project(&options.directory, &options.choices, server)?;
-    let region = region(&options.choices, project.region.as_deref());
+    let project = project(application, server)?;
+    let region = region(&application.choices, project.region.as_deref());
     Ok((project.stack, region))
 }
 
