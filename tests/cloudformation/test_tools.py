@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
 from harness.stacks import at_rest, outputs
 
@@ -40,6 +41,13 @@ def aws(moln, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run([AWS, *words], env=moln.env, capture_output=True, text=True, timeout=120)
 
 
+def next_second() -> None:
+    """The command line names its change sets by the second: two within one have the same name."""
+    now = int(time.time())
+    while int(time.time()) == now:
+        time.sleep(0.02)
+
+
 def test_package_and_deploy(moln, tmp_path, name):
     stack, bucket = name("s"), name("b")
     moln.client("s3").create_bucket(Bucket=bucket)
@@ -61,9 +69,12 @@ def test_package_and_deploy(moln, tmp_path, name):
     assert json.loads(answer["Payload"].read()) == {"hello": "x"}
     # The command line looks once in 30 seconds whether a stack is done: what follows changes nothing.
     quick = ["--no-execute-changeset", "--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
+    next_second()
     done = aws(moln, *deploy, *quick, "--tags", "team=a")
     assert done.returncode == 0 and "No changes to deploy" in done.stdout + done.stderr
+    next_second()
     done = aws(moln, *deploy, *quick, "--tags", "team=a", "--parameter-overrides", "Delay=5")
     assert done.returncode == 0 and "describe-change-set" in done.stdout, done.stderr
+    next_second()
     done = aws(moln, *deploy, "--no-execute-changeset", "--parameter-overrides", "Delay=6")
     assert done.returncode != 0 and "Requires capabilities : [CAPABILITY_IAM]" in done.stderr

@@ -1,7 +1,10 @@
-"""What `make run` does once everything is built: Moln starts, shows what it can do, and stops without a trace."""
+"""What `make run` does once everything is built: Moln starts, deploys the tutorial, tells how to try it, and stops without
+a trace. The lines it prints are run as they stand."""
 
+import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -9,10 +12,11 @@ import time
 import pytest
 
 from harness.server import BINARY, ROOT, clean_env, free_port
+from harness.waiting import eventually
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_the_example_runs_and_ctrl_c_stops_everything(tmp_path, stop):
+def test_the_tutorial_runs_and_ctrl_c_stops_everything(tmp_path, stop):
     port = free_port()
     env = clean_env(MOLN_LISTEN=f"127.0.0.1:{port}", MOLN_DATA=str(tmp_path / "data"), MOLN_BIN=str(BINARY))
     output = (tmp_path / "output").open("w+")
@@ -21,17 +25,31 @@ def test_the_example_runs_and_ctrl_c_stops_everything(tmp_path, stop):
     )
     try:
         _wait_for(output, "Ctrl-C stops Moln", run)
+        one, wrong, many = re.findall(r"^  ((?:curl|for).*)$", _text(output), re.MULTILINE)
+        assert _shell(one) == "2"
+        assert json.loads(_shell(wrong))["message"]
+        assert _shell(many).count("Message accepted!") == 100
+        show = [BINARY, "logs", "tutorial-step-2-dev-jobsWorker", "--filter", "result", "--endpoint"]
+        show += [f"http://127.0.0.1:{port}"]
+        shown = lambda: (
+            subprocess.run(  # noqa: E731
+                show, env=env | {"AWS_DEFAULT_REGION": "ap-northeast-2"}, capture_output=True, text=True
+            ).stdout
+        )
+        eventually(lambda: shown().count(" result: ") == 100, limit=60)
         os.killpg(run.pid, stop)  # as a terminal does
         assert run.wait(15) == 0
         _wait_until_gone(str(tmp_path))
         text = _text(output)
     finally:
         _end(run, str(tmp_path))
-    assert "Hello from your own cloud" in text
-    assert '{"said": ["Hello, Moln"]' in text, text
-    assert "Hello, message from a queue" in text and text.count("REPORT RequestId: ") == 2, text
+    assert text.count("Deployed in ") == 2, text
     assert f"http://127.0.0.1:{port}" in text
     assert "stopping at once" not in text, text
+
+
+def _shell(line: str) -> str:
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def _text(output) -> str:
