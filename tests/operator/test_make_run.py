@@ -29,14 +29,7 @@ def test_the_tutorial_runs_and_ctrl_c_stops_everything(tmp_path, stop):
         assert _shell(one) == "2"
         assert json.loads(_shell(wrong))["message"]
         assert _shell(many).count("Message accepted!") == 100
-        show = [BINARY, "logs", "tutorial-step-2-dev-jobsWorker", "--filter", "result", "--endpoint"]
-        show += [f"http://127.0.0.1:{port}"]
-        shown = lambda: (
-            subprocess.run(  # noqa: E731
-                show, env=env | {"AWS_DEFAULT_REGION": "ap-northeast-2"}, capture_output=True, text=True
-            ).stdout
-        )
-        eventually(lambda: shown().count(" result: ") == 100, limit=60)
+        eventually(lambda: _worked(env, port) == 100, limit=60)
         os.killpg(run.pid, stop)  # as a terminal does
         assert run.wait(15) == 0
         _wait_until_gone(str(tmp_path))
@@ -46,6 +39,14 @@ def test_the_tutorial_runs_and_ctrl_c_stops_everything(tmp_path, stop):
     assert text.count("Deployed in ") == 2, text
     assert f"http://127.0.0.1:{port}" in text
     assert "stopping at once" not in text, text
+
+
+def _worked(env: dict[str, str], port: int) -> int:
+    """How many numbers the worker says it has added one to."""
+    command = [BINARY, "logs", "tutorial-step-2-dev-jobsWorker", "--filter", "result"]
+    command += ["--endpoint", f"http://127.0.0.1:{port}"]
+    env = env | {"AWS_DEFAULT_REGION": "ap-northeast-2"}
+    return subprocess.run(command, env=env, capture_output=True, text=True).stdout.count(" result: ")
 
 
 def _shell(line: str) -> str:
