@@ -35,6 +35,8 @@ pub(crate) const FREEZING: Duration = Duration::from_secs(2);
 pub(crate) const RETRY: Duration = Duration::from_millis(2);
 /// How long a supervisor without a pid namespace has for ending its processes before the launcher does it.
 pub(crate) const SUPERVISOR_END: Duration = Duration::from_secs(2);
-/// First processes of sandboxes that wait for their purpose, already in their namespaces and control groups: entering a
-/// group of version 1 takes longer than everything else.
+/// First processes of sandboxes that wait for their purpose, in their namespaces and control groups, with everything built
+/// that all sandboxes have: most of what a sandbox costs.
 pub(crate) const SPARES: usize = 2;
+/// How long after a sandbox was asked for the next spare is made, if there is one left: until its process has started.
+pub(crate) const UNDISTURBED: Duration = Duration::from_millis(40);

@@ -56,7 +56,14 @@ pub(crate) struct Groups {
     pub(crate) cpu: Option<PathBuf>,
 }
 
-/// Launcher → sandbox, the first message: what it is for.
+/// Launcher → sandbox, the first message: it has its users, and is to make ready what every sandbox has.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Prepare {
+    /// Its control groups, which it enters.
+    pub(crate) groups: Groups,
+}
+
+/// Launcher → sandbox, the second message: what it is for.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Begin {
     pub(crate) spec: SandboxSpec,

@@ -163,7 +163,8 @@ impl Hierarchy {
             if !self.unified
                 && let Some(group) = &groups.cpu
             {
-                enter(group, pid)?;
+                fs::write(group.join("cgroup.procs"), pid.to_string())
+                    .map_err(|why| Failure::system("entering a control group", why))?;
             }
         }
         self.limit(groups, spec).map_err(|why| Failure::system("limits of a control group", why))
@@ -300,14 +301,13 @@ fn below(directory: Option<&Path>, serial: u64) -> Result<Option<PathBuf>, Failu
     Ok(Some(directory))
 }
 
-/// Puts a process, and what it starts from now on, into its groups.
-pub(crate) fn attach(groups: &Groups, pid: i32) -> Result<(), Failure> {
-    each(groups).into_iter().try_for_each(|group| enter(group, pid))
-}
-
-fn enter(group: &Path, pid: i32) -> Result<(), Failure> {
-    fs::write(group.join("cgroup.procs"), pid.to_string())
-        .map_err(|why| Failure::system("entering a control group", why))
+/// Puts this process, which has one thread, and what it starts from now on, into its groups. In version 1 a thread that moves
+/// itself is the one way that does not hold up every fork and exec of the machine for milliseconds.
+pub(crate) fn enter(groups: &Groups) -> Result<(), Failure> {
+    let members = if groups.unified { "cgroup.procs" } else { "tasks" };
+    each(groups).into_iter().try_for_each(|group| {
+        fs::write(group.join(members), "0").map_err(|why| Failure::system("entering a control group", why))
+    })
 }
 
 /// Lets everything go on that is frozen: signals do not reach it otherwise (version 1).

@@ -26,7 +26,7 @@ use crate::{
     inside::{self, processes::descendants},
     limits,
     means::{GROUP, Means, Namespaces, USER},
-    messages::{Begin, Failure, Groups, Made, News, Order, Tell},
+    messages::{Begin, Failure, Groups, Made, News, Order, Prepare, Tell},
     peers::Kind,
     sys::{self, Cloned, namespace},
 };
@@ -49,7 +49,7 @@ struct Kept {
     patience: Option<Instant>,
 }
 
-/// A first process that waits.
+/// A first process that has made ready what every sandbox has, and waits.
 struct Spare {
     kept: Kept,
     channel: OwnedFd,
@@ -65,6 +65,8 @@ struct Daemon {
     kept: BTreeMap<u64, Kept>,
     spares: Vec<Spare>,
     serial: u64,
+    /// When a sandbox was last asked for.
+    created: Instant,
 }
 
 /// The whole life of the process. `keep`: descriptors that stay open, the run directory's lock.
@@ -80,6 +82,7 @@ pub(crate) fn run(server: OwnedFd, mode: Mode, run: PathBuf, keep: BorrowedFd<'_
         kept: BTreeMap::new(),
         spares: Vec::new(),
         serial: 0,
+        created: Instant::now(),
     };
     let hello = match daemon.open(mode) {
         Ok(report) => News::Hello { report },
@@ -135,12 +138,13 @@ impl Daemon {
                     .collect();
                 events.extend(waiting.iter().map(|(_, pidfd)| PollFd::new(*pidfd, PollFlags::IN)));
                 let busy = self.kept.values().any(|kept| kept.dead || kept.patience.is_some());
-                let retry = Timespec { tv_sec: 0, tv_nsec: limits::RETRY.subsec_nanos().into() };
-                let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
                 let short = self.spares.len() < limits::SPARES && !failing;
-                let timeout = if short { Some(&at_once) } else { busy.then_some(&retry) };
-                match poll(&mut events, timeout) {
-                    Ok(0) if short => idle = true,
+                let spare = short.then(|| self.rest());
+                let timeout = spare.into_iter().chain(busy.then_some(limits::RETRY)).min();
+                let timespec =
+                    timeout.map(|left| Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() });
+                match poll(&mut events, timespec.as_ref()) {
+                    Ok(0) => idle = spare.is_some() && spare == timeout,
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(_) => return,
                 }
@@ -199,8 +203,18 @@ impl Daemon {
         }
     }
 
-    /// Clones a sandbox's first process, and puts it under its limits while it builds its file system.
+    /// How long it is until the next spare may be made: what was asked for last starts undisturbed, unless another one
+    /// would find none.
+    fn rest(&self) -> Duration {
+        if self.spares.is_empty() {
+            return Duration::ZERO;
+        }
+        limits::UNDISTURBED.saturating_sub(self.created.elapsed())
+    }
+
+    /// Puts a first process under its limits, and tells it what it is for.
     fn create(&mut self, id: u64, spec: SandboxSpec) -> Result<(Made, OwnedFd), Failure> {
+        self.created = Instant::now();
         if self.kept.len() >= limits::SANDBOXES {
             return Err(Failure::Unsupported(format!("{} sandboxes run already", self.kept.len())));
         }
@@ -264,7 +278,8 @@ impl Daemon {
         }
     }
 
-    /// Clones a sandbox's first process, and gives it its users and control groups; it waits for its purpose.
+    /// Clones a sandbox's first process, and gives it its users and control groups; it builds what every sandbox has, and
+    /// waits for its purpose.
     fn spare(&mut self) -> Result<Spare, Failure> {
         let (ours, theirs) = channel::pair().map_err(|why| Failure::system("a channel", why))?;
         self.serial += 1;
@@ -281,9 +296,12 @@ impl Daemon {
         drop(theirs);
         let number = pid.as_raw_nonzero().get();
         let slot = self.free_slot();
-        let begun = self.map_users(number, slot).and_then(|()| groups::attach(&groups, number));
         // The kernel is to take a function's processes before this one; without the right to say so it chooses.
         let _ = fs::write(format!("/proc/{number}/oom_score_adj"), "-500");
+        let prepare = Prepare { groups: groups.clone() };
+        let begun = self.map_users(number, slot).and_then(|()| {
+            channel::send(&ours, &prepare, &[]).map_err(|why| Failure::system("starting a sandbox", why))
+        });
         let kept = Kept {
             pid,
             pidfd,

@@ -30,9 +30,10 @@ use rustix::{
 use self::{processes::Processes, root::Machine, spawn::Request, watch::Watch};
 use crate::{
     Bind, Network, SandboxSpec, channel,
+    daemon::groups,
     limits::SUPERVISOR_END,
     means::{Means, Namespaces},
-    messages::{Ask, Begin, Ended, Failure, Tell},
+    messages::{Ask, Begin, Ended, Failure, Groups, Prepare, Tell},
     sys,
 };
 
@@ -70,25 +71,16 @@ struct Init {
 
 /// What is ready before anything runs.
 struct Started {
+    inside: Inside,
     signals: OwnedFd,
     machine: Option<Machine>,
     rules: Option<RulesetCreated>,
     listeners: Vec<TcpListener>,
 }
 
-/// The whole life of the process. It begins when the launcher tells its purpose, after it has given it its users.
+/// The whole life of the process.
 pub(crate) fn run(means: Means, sandboxed: bool, channel: OwnedFd) -> ! {
-    let begun = enter(&means, channel.as_fd()).and_then(|signals| {
-        let begin = channel::receive::<Begin>(&channel, &mut Vec::new());
-        // An end of file means the launcher died, or does not need us.
-        let Some((begin, _)) = begin.map_err(|why| Failure::system("hearing the launcher", why))? else {
-            sys::exit_now(0)
-        };
-        let Begin { spec, memory_limited, user, tmp } = begin;
-        let inside = Inside { means, sandboxed, spec, memory_limited, user, tmp };
-        build(&inside, signals).map(|started| (inside, started))
-    });
-    let (inside, started) = match begun {
+    let Started { inside, signals, machine, rules, listeners } = match begin(means, sandboxed, &channel) {
         Ok(begun) => begun,
         Err(why) => {
             // Without a server there is nobody to tell.
@@ -96,7 +88,6 @@ pub(crate) fn run(means: Means, sandboxed: bool, channel: OwnedFd) -> ! {
             sys::exit_now(1)
         }
     };
-    let Started { signals, machine, rules, listeners } = started;
     let descriptors: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
     let told = channel::send(&channel, &Tell::Ready, &descriptors);
     drop(listeners);
@@ -119,7 +110,31 @@ pub(crate) fn run(means: Means, sandboxed: bool, channel: OwnedFd) -> ! {
     init.end()
 }
 
-/// Sets up what does not depend on the purpose; gives where signals are read.
+/// As soon as it has its users it builds what every sandbox has; the rest when it hears what it is for.
+fn begin(means: Means, sandboxed: bool, channel: &OwnedFd) -> Result<Started, Failure> {
+    let signals = enter(&means, channel.as_fd())?;
+    let Prepare { groups } = hear(channel)?;
+    let machine = prepare(&means, &groups)?;
+    let Begin { spec, memory_limited, user, tmp } = hear(channel)?;
+    let inside = Inside { means, sandboxed, spec, memory_limited, user, tmp };
+    let listeners = network(&inside.spec)?;
+    if let Some(machine) = &machine {
+        machine.furnish(&inside)?;
+    }
+    let rules = rules(&inside)?;
+    Ok(Started { inside, signals, machine, rules, listeners })
+}
+
+/// What the launcher says. When it has ended, or does not need this process any more, this is its end.
+fn hear<M: serde::de::DeserializeOwned>(launcher: &OwnedFd) -> Result<M, Failure> {
+    match channel::receive(launcher, &mut Vec::new()) {
+        Ok(Some((message, _))) => Ok(message),
+        Ok(None) => sys::exit_now(0),
+        Err(why) => Err(Failure::system("hearing the launcher", why)),
+    }
+}
+
+/// Sets up what needs no users; gives where signals are read.
 fn enter(means: &Means, channel: rustix::fd::BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
     sys::close_all_but(&[channel]);
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
@@ -139,32 +154,30 @@ fn die_with_launcher() -> Result<(), Failure> {
         .map_err(|why| Failure::system("dying with the launcher", why))
 }
 
-/// Builds what processes are to find.
-fn build(inside: &Inside, signals: OwnedFd) -> Result<Started, Failure> {
+/// Builds what all sandboxes have.
+fn prepare(means: &Means, groups: &Groups) -> Result<Option<Machine>, Failure> {
+    groups::enter(groups)?;
     // Nobody with our user may look into this process.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    if inside.means.namespaces == Namespaces::Mapped {
+    if means.namespaces == Namespaces::Mapped {
         let (user, group) = (rustix::thread::Uid::ROOT, rustix::thread::Gid::ROOT);
         rustix::thread::set_thread_res_gid(group, group, group)
             .and_then(|()| rustix::thread::set_thread_res_uid(user, user, user))
             .map_err(|why| Failure::system("becoming root inside", why))?;
-        if inside.means.own_pids() {
+        if means.own_pids() {
             // Changing users cleared it.
             die_with_launcher()?;
         }
     }
-    let listeners = network(&inside.spec)?;
-    let machine = if inside.means.mounts() {
-        // Taken from the machine's name: nothing inside needs it, and it tells where the function runs.
-        rustix::system::sethostname(b"sandbox").map_err(|why| Failure::system("the host's name", why))?;
-        let machine = root::build(inside)?;
-        // The one inside, from now on.
-        quiet()?;
-        Some(machine)
-    } else {
-        None
-    };
-    Ok(Started { signals, machine, rules: rules(inside)?, listeners })
+    if !means.mounts() {
+        return Ok(None);
+    }
+    // Taken from the machine's name: nothing inside needs it, and it tells where the function runs.
+    rustix::system::sethostname(b"sandbox").map_err(|why| Failure::system("the host's name", why))?;
+    let machine = root::build(means)?;
+    // The one inside, from now on.
+    quiet()?;
+    Ok(Some(machine))
 }
 
 /// Nothing to read and nowhere to write: what processes inherit.
@@ -319,7 +332,7 @@ impl Init {
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), Failure> {
         if self.inside.means.mounts() && !self.narrowed {
-            // Not before the launcher put us into our groups; where it fails, the names of groups are seen, no more.
+            // Not before the last group was entered; where it fails, the names of groups are seen, no more.
             let _ = sys::own_cgroup_view();
             self.narrowed = true;
         }

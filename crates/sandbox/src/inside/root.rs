@@ -18,7 +18,7 @@ use rustix::{
 use super::Inside;
 use crate::{
     Bind, limits,
-    means::{Namespaces, Proc},
+    means::{Means, Namespaces, Proc},
     messages::Failure,
     sys::{self, MountFlags},
 };
@@ -44,7 +44,7 @@ const ENTRYPOINT: &str = "#!/bin/sh\nexport _HANDLER=\"${1:-$_HANDLER}\"\nexec /
 const COVERED_FILES: &[&str] = &["proc/kcore", "proc/sysrq-trigger", "proc/keys", "proc/timer_list"];
 /// The same, whole directories are read-only.
 const LOCKED: &[&str] = &["proc/sys", "proc/irq", "proc/bus", "proc/fs"];
-/// Where the machine's root stays, covered: late binds come from there.
+/// Where the machine's root stays, covered: binds come from there.
 const OLD: &str = ".machine";
 
 /// The machine's file system: reachable for this process, under no path.
@@ -60,14 +60,15 @@ fn failed_io(step: impl Into<String>) -> impl FnOnce(io::Error) -> Failure {
     move |why| Failure::system(step, why)
 }
 
-/// Builds it and moves into it. The process is in its own mount namespace.
-pub(super) fn build(inside: &Inside) -> Result<Machine, Failure> {
+/// Builds what is the same in all sandboxes, and moves into it. The process is in its own mount namespace. What a sandbox
+/// has for itself comes with [`Machine::furnish`]; nothing may run before.
+pub(super) fn build(means: &Means) -> Result<Machine, Failure> {
     // What is unmounted outside goes away here too; nothing goes the other way.
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .map_err(failed("mounts apart from the machine's"))?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let machine = Machine(open("/", flags, Mode::empty()).map_err(failed("the machine's root"))?);
-    let base = inside.means.run.join("root");
+    let base = means.run.join("root");
     let options = format!("size={},mode=755", limits::ROOT);
     tmpfs(&base, &options, Kernel::NOSUID | Kernel::NODEV).map_err(failed("a root"))?;
     rustix::process::chdir(base.as_path()).map_err(failed("the new root"))?;
@@ -75,7 +76,7 @@ pub(super) fn build(inside: &Inside) -> Result<Machine, Failure> {
     for name in SYSTEM {
         system(&machine, name)?;
     }
-    machine.bind(&inside.means.run.join("etc"), Path::new("etc"), READ_ONLY)?;
+    machine.bind(&means.run.join("etc"), Path::new("etc"), READ_ONLY)?;
     for name in super::rules::ETC {
         let place = Path::new("etc").join(name);
         let here = Path::new("/").join(&place);
@@ -85,18 +86,12 @@ pub(super) fn build(inside: &Inside) -> Result<Machine, Failure> {
         }
     }
     devices(&machine)?;
-    proc(inside, &machine)?;
+    proc(means, &machine)?;
     directory("tmp")?;
-    let (user, group) = inside.user.unwrap_or((crate::means::USER, crate::means::GROUP));
-    let options = format!("size={},mode=700,uid={user},gid={group}", inside.spec.tmp_bytes);
-    tmpfs("tmp", &options, Kernel::NOSUID | Kernel::NODEV).map_err(failed("/tmp"))?;
     for place in PLACES {
         directory(place)?;
     }
     entrypoint().map_err(failed_io("/lambda-entrypoint.sh"))?;
-    for bind in &inside.spec.binds {
-        machine.bind_inside(bind)?;
-    }
     leave(&base)?;
     Ok(machine)
 }
@@ -157,10 +152,10 @@ fn devices(machine: &Machine) -> Result<(), Failure> {
     Ok(())
 }
 
-fn proc(inside: &Inside, machine: &Machine) -> Result<(), Failure> {
+fn proc(means: &Means, machine: &Machine) -> Result<(), Failure> {
     directory("proc")?;
     let flags = Kernel::NOSUID | Kernel::NODEV | Kernel::NOEXEC;
-    match inside.means.proc {
+    match means.proc {
         // Others' processes, this one above all, are not even named to the function (hidepid); old kernels do not know it.
         Proc::Fresh => mount("proc", "proc", "proc", flags, Some(c"hidepid=2"))
             .or_else(|_| mount("proc", "proc", "proc", flags, None))
@@ -169,7 +164,7 @@ fn proc(inside: &Inside, machine: &Machine) -> Result<(), Failure> {
             return machine.bind(Path::new("/proc"), Path::new("proc"), READ_ONLY);
         }
     }
-    if inside.means.namespaces == Namespaces::Privileged {
+    if means.namespaces == Namespaces::Privileged {
         // Elsewhere the machine's root, whose these are, is nobody inside.
         for name in LOCKED {
             let name = Path::new(name);
@@ -188,7 +183,7 @@ fn proc(inside: &Inside, machine: &Machine) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the new root the root. The machine's stays mounted, for late binds, but something empty covers it.
+/// Makes the new root the root. The machine's stays mounted, for binds, but something empty covers it.
 fn leave(base: &Path) -> Result<(), Failure> {
     directory(OLD)?;
     rustix::process::pivot_root(base, base.join(OLD).as_path())
@@ -199,8 +194,7 @@ fn leave(base: &Path) -> Result<(), Failure> {
         "size=4k,nr_inodes=1,mode=000",
         Kernel::NOSUID | Kernel::NODEV | Kernel::NOEXEC | Kernel::RDONLY,
     )
-    .map_err(failed("covering the machine's root"))?;
-    lock_root(true)
+    .map_err(failed("covering the machine's root"))
 }
 
 /// Makes the root itself (not what is mounted in it) read-only or writable.
@@ -226,6 +220,17 @@ fn machine_open(from: rustix::fd::BorrowedFd<'_>, path: &Path) -> Result<OwnedFd
 }
 
 impl Machine {
+    /// Gives a sandbox what is its own, and finishes the root.
+    pub(super) fn furnish(&self, inside: &Inside) -> Result<(), Failure> {
+        let (user, group) = inside.user.unwrap_or((crate::means::USER, crate::means::GROUP));
+        let options = format!("size={},mode=700,uid={user},gid={group}", inside.spec.tmp_bytes);
+        tmpfs("tmp", &options, Kernel::NOSUID | Kernel::NODEV).map_err(failed("/tmp"))?;
+        for bind in &inside.spec.binds {
+            self.bind_inside(bind)?;
+        }
+        lock_root(true)
+    }
+
     /// Shows something inside, at any time.
     pub(super) fn bind_inside(&self, bind: &Bind) -> Result<(), Failure> {
         let to: PathBuf =
