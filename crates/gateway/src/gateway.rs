@@ -110,8 +110,13 @@ impl Gateway {
             }
         }
         let request_id = RequestId::random();
+        // Whoever waits for a `100 Continue` for an empty body gets none (hyper has nothing to ask for), and some clients
+        // (botocore) then take that connection's next answer for this one's: it ends here.
+        let unasked = body.is_end_stream()
+            && head.version == http::Version::HTTP_11
+            && head.headers.contains_key(header::EXPECT);
         let in_flight = InFlight::new(&self.metrics);
-        let (response, operation) = self.caught(&head, body, peer, &request_id).await;
+        let (mut response, operation) = self.caught(&head, body, peer, &request_id).await;
         drop(in_flight);
         let took = started.elapsed();
         match operation {
@@ -122,6 +127,9 @@ impl Gateway {
         }
         if self.settings.log_requests || response.status().is_server_error() || took >= self.settings.slow {
             self.log(&head, &response, operation, took, &request_id, peer);
+        }
+        if unasked {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

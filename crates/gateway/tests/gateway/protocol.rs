@@ -79,6 +79,12 @@ async fn chunked_bodies_and_expect_continue() {
     assert_eq!(client.reply().await.status, 100);
     client.send(r#"{"Text":"x"}"#).await;
     assert_eq!(client.reply().await.json()["Text"], "x");
+    // For an empty body there is nothing to continue with: one answer, and the connection ends with it, so that nobody who
+    // still waits for the 100 takes a later answer for it.
+    let mut client = server.connect().await;
+    client.send(format!("{head}Expect: 100-continue\r\nContent-Length: 0\r\n\r\n")).await;
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.header("connection")), (200, Some("close")), "{reply:?}");
 }
 
 #[tokio::test]
