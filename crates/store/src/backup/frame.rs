@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, BufWriter, Read, Write};
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
+use ring::digest::{self, SHA256};
 
 use super::BackupError;
 use crate::failpoint;
@@ -30,12 +30,12 @@ pub(super) enum Frame {
 type Check = [u8; 8];
 
 fn check(before: Check, kind: u8, body: &[u8]) -> Check {
-    let mut hash = Sha256::new();
-    hash.update(before);
-    hash.update([kind]);
-    hash.update((body.len() as u64).to_be_bytes());
+    let mut hash = digest::Context::new(&SHA256);
+    hash.update(&before);
+    hash.update(&[kind]);
+    hash.update(&(body.len() as u64).to_be_bytes());
     hash.update(body);
-    hash.finalize().first_chunk().copied().unwrap_or_default()
+    hash.finish().as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// Writes frames.

@@ -21,7 +21,7 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use sha2::{Digest, Sha256};
+use ring::digest::{self, SHA256};
 
 use crate::{Batch, KeyRange};
 
@@ -175,7 +175,7 @@ impl Blobs {
     pub fn get(&self, blob: BlobRef) -> Result<Bytes, BlobError> {
         let mut content = Vec::with_capacity(usize::try_from(blob.len).unwrap_or(0).min(64 << 20));
         self.read(blob, 0..blob.len)?.read_to_end(&mut content)?;
-        if content.len() as u64 == blob.len && Sha256::digest(&content).as_slice() == blob.sha256 {
+        if content.len() as u64 == blob.len && digest::digest(&SHA256, &content).as_ref() == blob.sha256 {
             Ok(content.into())
         } else {
             Err(BlobError::Corrupt(blob))

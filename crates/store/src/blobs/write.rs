@@ -7,7 +7,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use sha2::{Digest, Sha256};
+use ring::digest::{self, SHA256};
 
 use super::{BlobError, BlobRef, Blobs, Pinned, sync_dir};
 use crate::failpoint;
@@ -15,7 +15,7 @@ use crate::failpoint;
 /// A blob being written. Dropped before [`BlobWriter::finish`], it leaves nothing.
 pub struct BlobWriter {
     blobs: Blobs,
-    hash: Sha256,
+    hash: digest::Context,
     len: u64,
     file: File,
     temporary: Temporary,
@@ -40,12 +40,14 @@ impl BlobWriter {
         failpoint::pass("store.blob.create")?;
         let file = File::create_new(&path)?;
         let temporary = Temporary(Some(path));
-        Ok(Self { blobs, hash: Sha256::new(), len: 0, file, temporary })
+        Ok(Self { blobs, hash: digest::Context::new(&SHA256), len: 0, file, temporary })
     }
 
     /// Makes the blob durable. It stays while what is answered lives, and then while a row links it.
     pub fn finish(mut self) -> Result<Pinned, BlobError> {
-        let blob = BlobRef { sha256: self.hash.finalize().into(), len: self.len };
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(self.hash.finish().as_ref());
+        let blob = BlobRef { sha256, len: self.len };
         // From here on nobody removes a blob of this name.
         let pinned = self.blobs.pin_unchecked(blob);
         let path = self.blobs.path(&blob);
