@@ -2,9 +2,11 @@
 
 import json
 import re
+import urllib.parse
 
 import pytest
 
+from harness.raw import send
 from harness.waiting import eventually
 
 RECORD = re.compile(
@@ -73,17 +75,83 @@ def test_requests_are_written_down(fresh, s3, new_bucket, target, keys, refused)
         "REST.HEAD.OBJECT",
         "REST.GET.BUCKET",
         "REST.GET.VERSIONING",
+        "REST.COPY.OBJECT_GET",
         "REST.COPY.OBJECT",
     ]
     assert {one["bucket"] for one in told} == {bucket}
     put, got, missed, headless = told[1:5]
+    source, copy = told[7:]
+    assert (source["key"], source["status"], source["size"], copy["key"]) == ("a%20b", "200", "10", "c")
+    assert source["id"] == copy["id"]
     assert (put["key"], put["status"], put["size"], put["code"]) == ("a%20b", "200", "10", "-")
     assert (got["status"], got["sent"], got["size"]) == ("206", "4", "10")
     assert (missed["status"], missed["code"]) == ("404", "NoSuchKey")
     assert (headless["status"], headless["code"], headless["sent"]) == ("404", "NoSuchKey", "-")
     assert (put["signature"], put["means"], put["ip"]) == ("SigV4", "AuthHeader", "127.0.0.1")
     assert put["uri"] == f"PUT /{bucket}/a%20b HTTP/1.1"
-    assert len({one["id"] for one in told}) == len(told)
+    assert len({one["id"] for one in told}) == len(told) - 1
+
+
+def test_visits_of_a_website_are_written_down_once(fresh, s3, new_bucket, target, keys):
+    bucket = new_bucket(s3)
+    s3.delete_public_access_block(Bucket=bucket)
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    for key in ("index.html", "error.html", "old"):
+        moved = {"WebsiteRedirectLocation": "/new"} if key == "old" else {}
+        s3.put_object(Bucket=bucket, Key=key, Body=b"<h1>", **moved)
+    website = {"IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"}}
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=website)
+    log_to(s3, bucket, target)
+    host = {"Host": f"{bucket}.s3-website.localhost:{urllib.parse.urlsplit(fresh.url).port}"}
+    asked = [("GET", "/"), ("HEAD", "/index.html"), ("GET", "/absent"), ("GET", "/old")]
+    answers = [send(method, fresh.url + path, b"", host).status for method, path in asked]
+    assert answers == [200, 200, 404, 301]
+    fresh.advance("6m")
+    eventually(lambda: keys(s3, target))
+    told = [one for one in records(s3, target, keys) if one["operation"] != "REST.PUT.LOGGING_STATUS"]
+    assert [(one["operation"], one["key"], one["status"], one["code"]) for one in told] == [
+        ("WEBSITE.GET.OBJECT", "index.html", "200", "-"),
+        ("WEBSITE.HEAD.OBJECT", "index.html", "200", "-"),
+        ("WEBSITE.GET.OBJECT", "absent", "404", "NoSuchKey"),
+        ("WEBSITE.GET.OBJECT", "old", "301", "-"),
+    ]
+    assert [one["uri"] for one in told] == [f"{method} {path} HTTP/1.1" for method, path in asked]
+    assert (told[0]["size"], told[0]["sent"], told[1]["sent"]) == ("4", "4", "-")
+    assert {one["requester"] for one in told} == {"-"}
+
+
+def test_what_life_cycles_do_is_written_down(fresh, s3, new_bucket, target, keys):
+    bucket = new_bucket(s3, versioned=True)
+    rules = [
+        {"Filter": {"Prefix": "gone/"}, "Expiration": {"Days": 1}},
+        {"Filter": {"Prefix": "cold/"}, "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]},
+        {"Filter": {"Prefix": "up/"}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
+    ]
+    rules = [{"ID": str(n), "Status": "Enabled"} | rule for n, rule in enumerate(rules)]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    made = {key: s3.put_object(Bucket=bucket, Key=key, Body=b"x" * 200_000) for key in ("gone/a", "cold/b")}
+    s3.create_multipart_upload(Bucket=bucket, Key="up/c")
+    log_to(s3, bucket, target)
+    fresh.advance("2d")
+    eventually(lambda: "Uploads" not in s3.list_multipart_uploads(Bucket=bucket))
+    eventually(lambda: keys(s3, bucket) == ["cold/b"])
+    fresh.advance("6m")
+
+    def own() -> list[dict]:
+        return [one for one in records(s3, target, keys) if one["requester"] == "AmazonS3"]
+
+    eventually(lambda: len(own()) == 3)
+    told = {one["operation"]: one for one in own()}
+    assert told["S3.DELETE.UPLOAD"]["key"] == "up/c"
+    moved, marked = told["S3.TRANSITION.OBJECT"], told["S3.CREATE.DELETEMARKER"]
+    assert (moved["key"], moved["size"], moved["version"]) == ("cold/b", "200000", made["cold/b"]["VersionId"])
+    assert (marked["key"], marked["ip"], marked["uri"], marked["status"]) == ("gone/a", "-", "-", "-")
 
 
 def test_delivery_is_by_the_clock_and_once(fresh, s3, new_bucket, target, keys):

@@ -151,6 +151,44 @@ def test_what_cannot_come_has_failed(s3, new_bucket, pair):
     assert settled(s3, source, "b") == "FAILED"
 
 
+def test_failures_are_told_where_there_are_metrics(moln, s3, new_bucket, name):
+    source, watched, other = (new_bucket(versioned=True) for _ in range(3))
+    sqs = moln.client("sqs")
+    url = sqs.create_queue(QueueName=name())["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    failures = {"QueueArn": arn, "Events": ["s3:Replication:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=source, NotificationConfiguration={"QueueConfigurations": [failures], "EventBridgeConfiguration": {}}
+    )
+    to = {"Bucket": f"arn:aws:s3:::{watched}", "Metrics": {"Status": "Enabled"}}
+    replicate(s3, source, rule(watched, Destination=to), rule(other, Priority=2))
+    s3.put_object(Bucket=source, Key="fine", Body=b"")
+    assert settled(s3, source, "fine") == "COMPLETED"
+    for bucket in (watched, other):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    made = s3.put_object(Bucket=source, Key="a b", Body=b"1234")
+    assert settled(s3, source, "a b") == "FAILED"
+    heard = []
+    while len(heard) < 2:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5)
+        assert answer.get("Messages"), heard
+        heard += [json.loads(message["Body"]) for message in answer["Messages"]]
+    [failed] = [record for body in heard for record in body.get("Records", [])]
+    assert (failed["eventName"], failed["eventVersion"]) == ("Replication:OperationFailedReplication", "2.2")
+    thing, data = failed["s3"]["object"], failed["replicationEventData"]
+    assert (thing["key"], thing["size"], thing["versionId"]) == ("a+b", 4, made["VersionId"])
+    assert (data["replicationRuleId"], data["destinationBucket"]) == (watched, f"arn:aws:s3:::{watched}")
+    assert data["failureReason"] == "DstBucketUnversioned"
+
+
 def test_another_account_has_to_allow_it(moln, s3, new_bucket):
     stranger = moln.client("s3", key="111111111111", s3={"addressing_style": "path"})
     source, target = new_bucket(versioned=True), new_bucket(stranger, versioned=True)

@@ -7,6 +7,15 @@ import pytest
 from harness.events import Events
 from harness.waiting import eventually
 
+COPIER = """
+import boto3
+from botocore.config import Config
+
+def handler(event, context):
+    s3 = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
+    s3.copy_object(Bucket=event["Bucket"], Key="copy", CopySource=event)
+"""
+
 READER = """
 import os, boto3
 from botocore.config import Config
@@ -68,6 +77,16 @@ def test_who_wrote_and_who_read_each_version(moln, s3, new_bucket, events, why):
         events.functions.invoke(FunctionName=function, Payload=json.dumps({"Bucket": bucket, **at}))
     text = moln.moln("s3", "why", f"s3://{bucket}/report").stdout
     assert f"version {second['VersionId']}  (latest): 3 bytes" in text and ", 2 times" in text
+
+
+def test_a_copy_is_a_read(s3, bucket, events, why):
+    s3.put_object(Bucket=bucket, Key="original", Body=b"x")
+    function = events.function(source=COPIER)
+    events.functions.invoke(FunctionName=function, Payload=json.dumps({"Bucket": bucket, "Key": "original"}))
+    [told] = why(bucket, "original")["versions"]
+    assert [function in reader["reader"] for reader in told["readers"]] == [True]
+    [copy] = why(bucket, "copy")["versions"]
+    assert (copy["written"]["operation"], copy["readers"]) == ("CopyObject", [])
 
 
 def test_a_chain_of_events_is_told(s3, bucket, events, why):

@@ -39,6 +39,7 @@ pub mod service;
 pub mod shape;
 pub mod site;
 mod stream;
+pub mod template;
 mod text;
 pub mod time;
 pub mod validate;

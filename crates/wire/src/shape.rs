@@ -1,5 +1,8 @@
 //! How shapes read and write themselves, whatever the protocol.
 
+use std::{borrow::Cow, str::FromStr};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use moln_kernel::Timestamp;
 
@@ -48,13 +51,20 @@ pub trait ShapeReader {
         let _ = entry;
         Err(misplaced())
     }
+    /// A scalar's text, and what errors call it: what a protocol gives that writes all scalars as text. The methods below
+    /// make of it what they are asked for.
+    fn scalar(&self) -> Read<(Cow<'_, str>, &'static str)> {
+        Err(misplaced())
+    }
     /// UTF-8 text.
     fn string(&mut self) -> Read<String> {
-        Err(misplaced())
+        Ok(self.scalar()?.0.into_owned())
     }
     /// Bytes, decoded where the protocol encodes them.
     fn blob(&mut self) -> Read<Bytes> {
-        Err(misplaced())
+        let (text, name) = self.scalar()?;
+        let bytes = STANDARD.decode(&*text);
+        bytes.map(Bytes::from).map_err(|_| ReadError::new(format!("{name} must be base64")))
     }
     /// true or false.
     fn boolean(&mut self) -> Read<bool> {
@@ -62,19 +72,19 @@ pub trait ShapeReader {
     }
     /// 32 bits; an error when it does not fit.
     fn integer(&mut self) -> Read<i32> {
-        Err(misplaced())
+        number(self.scalar()?, "an integer")
     }
     /// 64 bits; an error when it does not fit.
     fn long(&mut self) -> Read<i64> {
-        Err(misplaced())
+        number(self.scalar()?, "a long integer")
     }
     /// 32-bit floating point, `NaN` and infinities included.
     fn float(&mut self) -> Read<f32> {
-        Err(misplaced())
+        number(self.scalar()?, "a number")
     }
     /// 64-bit floating point, `NaN` and infinities included.
     fn double(&mut self) -> Read<f64> {
-        Err(misplaced())
+        number(self.scalar()?, "a number")
     }
     /// A moment; before 1970 reads as 1970.
     fn timestamp(&mut self) -> Read<Timestamp> {
@@ -82,12 +92,16 @@ pub trait ShapeReader {
     }
     /// Any JSON.
     fn document(&mut self) -> Read<serde_json::Value> {
-        Err(misplaced())
+        self.string().map(serde_json::Value::String)
     }
     /// A body that may come piece by piece; everywhere but in the body of a REST request it is a plain blob.
     fn stream(&mut self) -> Read<ByteStream> {
         self.blob().map(ByteStream::from)
     }
+}
+
+fn number<T: FromStr>((text, name): (Cow<'_, str>, &str), wanted: &str) -> Read<T> {
+    text.trim().parse().map_err(|_| ReadError::new(format!("{name} must be {wanted}")))
 }
 
 fn misplaced() -> ReadError {

@@ -1,6 +1,8 @@
 //! Whether a caller may do something with a bucket or an object: bucket policy, access lists, and what may never be public.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html>
 
+use std::sync::Arc;
+
 use moln_kernel::{ApiError, Context, Principal};
 use moln_policy::{Decision, Keys, Request, Who};
 
@@ -91,6 +93,28 @@ impl Buckets {
         Err(errors::access_denied())
     }
 
+    /// The bucket of a name, for one who may write the key into it.
+    pub(crate) fn bucket_to_write(
+        &self,
+        ctx: &Context,
+        name: &str,
+        expected_owner: Option<&str>,
+        key: &str,
+    ) -> Result<Arc<Bucket>, ApiError> {
+        let bucket = self.bucket(name, expected_owner)?;
+        self.permit_write(ctx, &bucket, key)?;
+        Ok(bucket)
+    }
+
+    /// Whether the caller may write the key.
+    pub(crate) fn permit_write(&self, ctx: &Context, bucket: &Bucket, key: &str) -> Result<(), ApiError> {
+        if is_at_home(ctx, bucket) {
+            return Ok(());
+        }
+        let list = Self::list_of(bucket)?;
+        self.permit(ctx, bucket, Asking::new("s3:PutObject", Some(key)).or_by("WRITE", &list))
+    }
+
     /// The bucket's own list.
     pub(crate) fn list_of(bucket: &Bucket) -> Result<AccessControlPolicy, ApiError> {
         Ok(bucket.setting(Kind::Acl)?.unwrap_or_else(|| acl::private(&bucket.row.account)))
@@ -99,8 +123,6 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use moln_kernel::{Endpoint, ManualClock, Timestamp};
     use moln_store::MemoryStore;
 

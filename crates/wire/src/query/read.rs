@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use moln_kernel::Timestamp;
 
 use super::Params;
@@ -78,11 +76,6 @@ impl<'p> QueryReader<'p> {
 
     fn text(&self) -> &'p str {
         self.leaf.unwrap_or_default()
-    }
-
-    fn parse<T: std::str::FromStr>(&self, wanted: &str) -> Read<T> {
-        let text = self.text().trim();
-        text.parse().map_err(|_| ReadError::new(format!("{} must be {wanted}", self.name())))
     }
 
     fn name(&self) -> &'static str {
@@ -208,13 +201,8 @@ impl ShapeReader for QueryReader<'_> {
         Ok(())
     }
 
-    fn string(&mut self) -> Read<String> {
-        Ok(self.text().to_owned())
-    }
-
-    fn blob(&mut self) -> Read<Bytes> {
-        let bytes = STANDARD.decode(self.text());
-        bytes.map(Bytes::from).map_err(|_| ReadError::new(format!("{} must be base64", self.name())))
+    fn scalar(&self) -> Read<(Cow<'_, str>, &'static str)> {
+        Ok((Cow::Borrowed(self.text()), self.name()))
     }
 
     fn boolean(&mut self) -> Read<bool> {
@@ -225,28 +213,8 @@ impl ShapeReader for QueryReader<'_> {
         }
     }
 
-    fn integer(&mut self) -> Read<i32> {
-        self.parse("an integer")
-    }
-
-    fn long(&mut self) -> Read<i64> {
-        self.parse("a long integer")
-    }
-
-    fn float(&mut self) -> Read<f32> {
-        self.parse("a number")
-    }
-
-    fn double(&mut self) -> Read<f64> {
-        self.parse("a number")
-    }
-
     fn timestamp(&mut self) -> Read<Timestamp> {
         let default = TimestampFormat::DateTime;
         time::parse(self.text(), self.member.map_or(default, |member| member.timestamp_format(default)))
-    }
-
-    fn document(&mut self) -> Read<serde_json::Value> {
-        Ok(serde_json::Value::String(self.text().to_owned()))
     }
 }

@@ -34,6 +34,13 @@ pub struct RestReader<'r> {
     codec: Codec,
     params: Vec<(Cow<'r, str>, Cow<'r, str>)>,
     stream: Option<ByteStream>,
+    /// The lengths of the headers' names, a bit each: a shape knows many more headers than a request has.
+    lengths: u64,
+}
+
+/// The bit of a length.
+fn bit(name: &str) -> u64 {
+    1 << (name.len() % 64)
 }
 
 impl<'r> RestReader<'r> {
@@ -46,7 +53,8 @@ impl<'r> RestReader<'r> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             params.push((decode(name.as_bytes())?, decode(value.as_bytes())?));
         }
-        Ok(Self { request, codec, params, stream: None })
+        let lengths = request.headers.keys().fold(0, |bits, name| bits | bit(name.as_str()));
+        Ok(Self { request, codec, params, stream: None, lengths })
     }
 
     /// Reads the body from here where the input takes it as a stream.
@@ -83,6 +91,9 @@ impl<'r> RestReader<'r> {
     }
 
     fn header(&self, of: &'static Member) -> Read<Option<TextReader<'r>>> {
+        if self.lengths & bit(of.wire) == 0 {
+            return Ok(None);
+        }
         let values = self.request.headers.get_all(of.wire).iter();
         let values: Vec<Cow<'r, str>> = values.map(|value| self.text(value)).collect::<Read<_>>()?;
         if values.is_empty() {

@@ -31,11 +31,6 @@ impl<'t> TextReader<'t> {
     fn text(&self) -> &str {
         self.texts.first().map(Cow::as_ref).unwrap_or_default()
     }
-
-    fn parse<T: std::str::FromStr>(&self, wanted: &str) -> Read<T> {
-        let wrong = |_| ReadError::new(format!("{} must be {wanted}", self.member.wire));
-        self.text().trim().parse().map_err(wrong)
-    }
 }
 
 impl ShapeReader for TextReader<'_> {
@@ -55,6 +50,10 @@ impl ShapeReader for TextReader<'_> {
         Ok(())
     }
 
+    fn scalar(&self) -> Read<(Cow<'_, str>, &'static str)> {
+        Ok((Cow::Borrowed(self.text()), self.member.wire))
+    }
+
     fn string(&mut self) -> Read<String> {
         if self.member.traits.json_value {
             // A JSON value travels in headers as base64.
@@ -64,33 +63,12 @@ impl ShapeReader for TextReader<'_> {
         Ok(self.text().to_owned())
     }
 
-    fn blob(&mut self) -> Read<Bytes> {
-        let bytes = STANDARD.decode(self.text());
-        bytes.map(Bytes::from).map_err(|_| ReadError::new(format!("{} must be base64", self.member.wire)))
-    }
-
     fn boolean(&mut self) -> Read<bool> {
         match self.text().trim() {
             "true" | "True" | "TRUE" => Ok(true),
             "false" | "False" | "FALSE" => Ok(false),
             _ => Err(ReadError::new(format!("{} must be true or false", self.member.wire))),
         }
-    }
-
-    fn integer(&mut self) -> Read<i32> {
-        self.parse("an integer")
-    }
-
-    fn long(&mut self) -> Read<i64> {
-        self.parse("a long integer")
-    }
-
-    fn float(&mut self) -> Read<f32> {
-        self.parse("a number")
-    }
-
-    fn double(&mut self) -> Read<f64> {
-        self.parse("a number")
     }
 
     fn timestamp(&mut self) -> Read<Timestamp> {

@@ -1,5 +1,6 @@
 //! Writes an output into all the places of a REST response.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
 use super::{Codec, text::TextWriter};
@@ -54,17 +55,15 @@ impl RestWriter {
         }
     }
 
-    fn header(&mut self, name: &str, value: &str) {
+    fn header(&mut self, name: Option<HeaderName>, value: String) {
         // S3 writes ISO 8859-1, with spaces for what that has not.
-        let latin: Vec<u8>;
         let bytes = if self.codec == Codec::Xml && !value.is_ascii() {
-            latin = value.chars().map(|c| u8::try_from(c).unwrap_or(b' ')).collect();
-            &latin
+            value.chars().map(|c| u8::try_from(c).unwrap_or(b' ')).collect()
         } else {
-            value.as_bytes()
+            value.into_bytes()
         };
         // A value that no header can carry (a line break) is left out rather than split.
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(bytes)) {
+        if let (Some(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(Bytes::from(bytes))) {
             self.parts.headers.insert(name, value);
         }
     }
@@ -75,10 +74,11 @@ impl RestWriter {
         match member.location {
             Location::Status => self.parts.status = text.texts.first().and_then(|status| status.parse().ok()),
             // An empty list has no header.
-            Location::Header if !text.texts.is_empty() => self.header(member.wire, &text.texts.join(", ")),
+            Location::Header if !text.texts.is_empty() => self.header(named(member.wire), joined(text.texts)),
             Location::Headers => {
                 for (key, texts) in text.entries {
-                    self.header(&format!("{}{key}", member.wire), &texts.join(", "));
+                    let name = HeaderName::try_from(format!("{}{key}", member.wire)).ok();
+                    self.header(name, joined(texts));
                 }
             }
             _ => {}
@@ -133,6 +133,20 @@ impl RestWriter {
             Codec::Xml => "application/xml",
         });
     }
+}
+
+/// A header's name. One in small letters is not copied.
+fn named(wire: &'static str) -> Option<HeaderName> {
+    let small = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !wire.is_empty() && wire.bytes().all(small) {
+        return Some(HeaderName::from_static(wire));
+    }
+    HeaderName::try_from(wire).ok()
+}
+
+/// The elements of a list, or the one text.
+fn joined(mut texts: Vec<String>) -> String {
+    if texts.len() == 1 { texts.pop().unwrap_or_default() } else { texts.join(", ") }
 }
 
 impl ShapeWriter for RestWriter {

@@ -1,5 +1,7 @@
 //! Reads shapes from XML.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use moln_kernel::Timestamp;
@@ -90,9 +92,8 @@ impl<'d> XmlReader<'d> {
         self.nodes.first().map(|node| texts(node).collect()).unwrap_or_default()
     }
 
-    fn parse<T: std::str::FromStr>(&self, wanted: &str) -> Read<T> {
-        let name = self.member.map_or("The value", |member| member.wire);
-        self.text().trim().parse().map_err(|_| ReadError::new(format!("{name} must be {wanted}")))
+    fn name(&self) -> &'static str {
+        self.member.map_or("The value", |member| member.wire)
     }
 }
 
@@ -155,8 +156,8 @@ impl ShapeReader for XmlReader<'_> {
         Ok(())
     }
 
-    fn string(&mut self) -> Read<String> {
-        Ok(self.text())
+    fn scalar(&self) -> Read<(Cow<'_, str>, &'static str)> {
+        Ok((Cow::Owned(self.text()), self.name()))
     }
 
     fn blob(&mut self) -> Read<Bytes> {
@@ -168,32 +169,12 @@ impl ShapeReader for XmlReader<'_> {
         match self.text().trim() {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
-            _ => self.parse("true or false"),
+            _ => Err(ReadError::new(format!("{} must be true or false", self.name()))),
         }
-    }
-
-    fn integer(&mut self) -> Read<i32> {
-        self.parse("an integer")
-    }
-
-    fn long(&mut self) -> Read<i64> {
-        self.parse("a long integer")
-    }
-
-    fn float(&mut self) -> Read<f32> {
-        self.parse("a number")
-    }
-
-    fn double(&mut self) -> Read<f64> {
-        self.parse("a number")
     }
 
     fn timestamp(&mut self) -> Read<Timestamp> {
         let default = TimestampFormat::DateTime;
         time::parse(&self.text(), self.member.map_or(default, |member| member.timestamp_format(default)))
-    }
-
-    fn document(&mut self) -> Read<serde_json::Value> {
-        Ok(serde_json::Value::String(self.text()))
     }
 }

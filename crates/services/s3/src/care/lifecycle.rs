@@ -12,6 +12,7 @@ use crate::{
     api::objects::uploads::Upload,
     bucket::Bucket,
     errors,
+    logging::Aside,
     model::{GetBucketLifecycleConfigurationOutput, LifecycleRule, Tag},
     notification::Event,
     objects::{
@@ -22,6 +23,7 @@ use crate::{
     },
     rules::lifecycle::{self, DAY, Seen},
     tables::{bucket::BUCKETS, configuration::Kind, object::ObjectRow, upload::UPLOADS},
+    versions,
 };
 
 /// Versions looked at in one step.
@@ -86,7 +88,7 @@ impl LifeCycles {
             .unwrap_or_else(|| lifecycle::DEFAULT_MINIMUM_SIZE.to_owned());
         let ctx = context(&bucket, now);
         if self.place.is_none() {
-            self.abort_uploads(&bucket, &rules, now).await?;
+            self.abort_uploads(&ctx, &bucket, &rules).await?;
         }
         let marker =
             self.place.as_ref().map(|place| VersionMarker { key: &place.key, stamp: Some(place.stamp) });
@@ -186,7 +188,11 @@ impl LifeCycles {
             Ok(())
         };
         let (id, amendment) = (find::id_of(row), Amendment::own("PUT", Event::Transition));
-        ignore_gone(self.buckets.amend(ctx, &bucket.name, key, Some(&id), amendment, change).await.map(drop))
+        let moved = self.buckets.amend(ctx, &bucket.name, key, Some(&id), amendment, change).await;
+        if moved.is_ok() {
+            self.note(ctx, bucket, transition(to), key, Some(&id), Some(row.size));
+        }
+        ignore_gone(moved.map(drop))
     }
 
     /// All versions of a key were seen: a marker over nothing may go.
@@ -223,14 +229,35 @@ impl LifeCycles {
             events: (Event::ExpirationDelete, Event::ExpirationMarker),
             operation: "Lifecycle",
         };
-        ignore_gone(self.buckets.delete(ctx, &bucket.name, deletion).await.map(drop))
+        let deleted = self.buckets.delete(ctx, &bucket.name, deletion).await;
+        if let Ok(deleted) = &deleted {
+            let made_marker = deleted.marker && version_id.is_none();
+            let operation = if made_marker { "S3.CREATE.DELETEMARKER" } else { "S3.EXPIRE.OBJECT" };
+            self.note(ctx, bucket, operation, key, deleted.version_id.as_deref(), None);
+        }
+        ignore_gone(deleted.map(drop))
+    }
+
+    /// Notes what was done in the bucket's access log.
+    fn note(
+        &self,
+        ctx: &Context,
+        bucket: &Bucket,
+        operation: &str,
+        key: &str,
+        version: Option<&str>,
+        size: Option<u64>,
+    ) {
+        let version = version.filter(|id| *id != versions::NULL);
+        let aside = Aside { operation, key, version, size, ..Aside::default() };
+        self.buckets.note_asides(ctx, bucket, [aside]);
     }
 
     async fn abort_uploads(
         &self,
+        ctx: &Context,
         bucket: &Bucket,
         rules: &[LifecycleRule],
-        now: Timestamp,
     ) -> Result<(), ApiError> {
         let mut rest = Some(UPLOADS.within(&bucket.row.number));
         while let Some(range) = rest {
@@ -246,16 +273,33 @@ impl LifeCycles {
                 let due = rules.iter().filter(|rule| lifecycle::concerns(rule, seen)).any(|rule| {
                     let days = rule.abort_incomplete_multipart_upload.as_ref();
                     days.and_then(|abort| abort.days_after_initiation)
-                        .is_some_and(|days| lifecycle::after(initiated, days) <= now)
+                        .is_some_and(|days| lifecycle::after(initiated, days) <= ctx.now)
                 });
                 if due {
                     let upload = Upload { number, row, version };
-                    ignore_gone(self.buckets.end_upload(bucket, &key, &upload).await)?;
+                    let ended = self.buckets.end_upload(bucket, &key, &upload).await;
+                    if ended.is_ok() {
+                        self.note(ctx, bucket, "S3.DELETE.UPLOAD", &key, None, None);
+                    }
+                    ignore_gone(ended)?;
                 }
             }
             rest = page.rest;
         }
         Ok(())
+    }
+}
+
+/// What a move to a class is called in access logs.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-and-other-bucket-config.html>
+fn transition(class: &str) -> &'static str {
+    match class {
+        "STANDARD_IA" => "S3.TRANSITION_SIA.OBJECT",
+        "ONEZONE_IA" => "S3.TRANSITION_ZIA.OBJECT",
+        "INTELLIGENT_TIERING" => "S3.TRANSITION_INT.OBJECT",
+        "GLACIER_IR" => "S3.TRANSITION_GIR.OBJECT",
+        "DEEP_ARCHIVE" => "S3.TRANSITION_GDA.OBJECT",
+        _ => "S3.TRANSITION.OBJECT",
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// On whose behalf.
-const PRINCIPAL: &str = "lifecycle.s3.amazonaws.com";
+pub(crate) const PRINCIPAL: &str = "lifecycle.s3.amazonaws.com";
 
 /// What is gone, changed or locked meanwhile is left alone.
 fn ignore_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {

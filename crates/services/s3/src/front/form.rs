@@ -13,9 +13,7 @@ use moln_wire::{ByteStream, ReadShape, Shape, site::Welcoming, xml};
 
 use super::place;
 use crate::{
-    Buckets,
-    access::Asking,
-    acl,
+    Buckets, acl,
     api::objects::{
         describe::{Description, check_key},
         lists::encoded,
@@ -67,8 +65,7 @@ impl Buckets {
             }
             None => None,
         };
-        let list = Self::list_of(&bucket)?;
-        self.permit(&ctx, &bucket, Asking::new("s3:PutObject", Some(&key)).or_by("WRITE", &list))?;
+        self.permit_write(&ctx, &bucket, &key)?;
         let mut described = describe(&form).check(&ctx, &bucket)?;
         described.tags = form.field("tagging").map(tagging).transpose()?.unwrap_or_default();
         let claims = Claims::read(

@@ -8,8 +8,8 @@ mod region;
 mod website;
 
 use http::{
-    HeaderValue, Method, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
+    HeaderName, HeaderValue, Method, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, SERVER},
     request::Parts,
 };
 use moln_kernel::{ApiError, Context};
@@ -21,6 +21,9 @@ use moln_wire::{
 use crate::{Buckets, errors, model::MODEL, names, post};
 
 pub use website::Website;
+
+const ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 
 /// Requests that nothing but their path marks: a plausible bucket's name stands first in it.
 pub fn claims(head: &Parts) -> bool {
@@ -83,11 +86,14 @@ impl Buckets {
         response: &mut Response<ByteStream>,
     ) {
         let headers = response.headers_mut();
-        headers.insert("server", HeaderValue::from_static("AmazonS3"));
-        let ids = [("x-amz-request-id", ctx.request_id.as_str()), ("x-amz-id-2", &*host_id(&ctx.request_id))];
-        for (name, id) in ids {
-            if let (false, Ok(id)) = (headers.contains_key(name), HeaderValue::from_str(id)) {
-                headers.insert(name, id);
+        headers.insert(SERVER, HeaderValue::from_static("AmazonS3"));
+        // Answers of operations have both.
+        if !headers.contains_key(ID) {
+            let ids = [(ID, ctx.request_id.as_str()), (HOST_ID, &*host_id(&ctx.request_id))];
+            for (name, id) in ids {
+                if let Ok(id) = HeaderValue::from_str(id) {
+                    headers.insert(name, id);
+                }
             }
         }
         if head.method != Method::OPTIONS {

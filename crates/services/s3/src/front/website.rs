@@ -17,7 +17,10 @@ use moln_wire::{
 };
 
 use crate::{
-    Buckets, errors,
+    Buckets,
+    bucket::Bucket,
+    errors,
+    logging::Unrecorded,
     model::{Api, MODEL, WebsiteConfiguration},
     rules::website::{Redirection, key_of, redirection},
     tables::configuration::Kind,
@@ -60,7 +63,14 @@ impl Site for Website {
         ctx.principal = Principal::Anonymous;
         ctx.caller = None;
         Box::pin(async move {
-            let mut answer = self.page(&ctx, &head).await.unwrap_or_else(|error| html(&ctx, &error));
+            let mut visit = Visit::default();
+            let mut answer = self.page(&ctx, &head, &mut visit).await.unwrap_or_else(|error| {
+                visit.code = Some(error.code.to_string());
+                html(&ctx, &error)
+            });
+            if let Some(bucket) = &visit.bucket {
+                self.0.note_page(bucket, &visit.key, &ctx, &head, &answer, visit.code.as_deref());
+            }
             if head.method == Method::HEAD {
                 *answer.body_mut() = ByteStream::default();
             }
@@ -69,8 +79,23 @@ impl Site for Website {
     }
 }
 
+/// What a record tells of a request.
+#[derive(Default)]
+struct Visit {
+    bucket: Option<Arc<Bucket>>,
+    /// As in a path.
+    key: String,
+    /// The error's.
+    code: Option<String>,
+}
+
 impl Website {
-    async fn page(&self, ctx: &Context, head: &Parts) -> Result<Response<ByteStream>, ApiError> {
+    async fn page(
+        &self,
+        ctx: &Context,
+        head: &Parts,
+        visit: &mut Visit,
+    ) -> Result<Response<ByteStream>, ApiError> {
         let authority = Arc::clone(&ctx.endpoint.authority);
         let name = bucket_of(&authority).unwrap_or_default();
         if head.method == Method::OPTIONS {
@@ -83,12 +108,15 @@ impl Website {
             return Err(errors::with(error, "ResourceType", "OBJECT"));
         }
         let bucket = self.0.find(name)?.ok_or_else(|| errors::no_such_bucket(name))?;
+        visit.bucket = Some(Arc::clone(&bucket));
         let Some(set) = bucket.setting::<WebsiteConfiguration>(Kind::Website)? else {
             let words = "The specified bucket does not have a website configuration";
             return Err(errors::absent("NoSuchWebsiteConfiguration", words, name));
         };
         let path = head.uri.path();
         let key = path.strip_prefix('/').unwrap_or(path);
+        let index = set.index_document.as_ref().map_or("", |index| index.suffix.as_str());
+        visit.key = key_of(path, index);
         if let Some(all) = &set.redirect_all_requests_to {
             let scheme = all.protocol.as_deref().unwrap_or(ctx.endpoint.scheme);
             let location = format!("{scheme}://{}{path}", all.host_name);
@@ -99,8 +127,7 @@ impl Website {
         if let Some(redirection) = redirection(rules, key, None, here) {
             return Ok(sent(&redirection));
         }
-        let index = set.index_document.as_ref().map_or("", |index| index.suffix.as_str());
-        let got = self.get(ctx, head, name, &key_of(path, index)).await;
+        let got = self.get(ctx, head, name, &visit.key).await;
         let Some((code, words)) = got.error else { return Ok(object(got.response)) };
         let status = got.response.status();
         if status == StatusCode::NOT_MODIFIED {
@@ -119,6 +146,7 @@ impl Website {
         if let Some(document) = &set.error_document {
             let page = self.get(ctx, head, name, &document.key).await;
             if page.error.is_none() {
+                visit.code = Some(code);
                 let mut page = object(page.response);
                 if page.status().is_success() {
                     *page.status_mut() = status;
@@ -128,7 +156,7 @@ impl Website {
         }
         let error = errors::other(status.as_u16(), code, words);
         Err(if status == StatusCode::NOT_FOUND {
-            errors::with(error, "Key", key_of(path, index))
+            errors::with(error, "Key", visit.key.as_str())
         } else {
             error
         })
@@ -144,6 +172,8 @@ impl Website {
         let mut asked = at(head, bucket, key);
         asked.method = Method::GET;
         asked.headers.remove(AUTHORIZATION);
+        // The visit has a record, not every step of it.
+        asked.extensions.insert(Unrecorded);
         let mut response =
             serve(service, ctx.clone(), Protocol::RestXml, operation, &asked, ByteStream::default()).await;
         if response.status().is_success() {

@@ -7,14 +7,23 @@ use http::{HeaderName, Method, Response, header, request::Parts};
 use moln_kernel::{Context, Principal, Timestamp};
 use moln_wire::{ByteStream, Operation, schema::TimestampFormat, server::host_id, time};
 
-use crate::{acl, api::objects::lists::encoded, bucket::Bucket, front::place};
+use crate::{acl, api::objects::lists::encoded, bucket::Bucket, care, front::place};
 
 /// Characters of an address or an agent that a record keeps.
 const LONGEST: usize = 8_000;
 
+/// What was asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
+    /// An operation, or what is none (a preflight, a form).
+    Operation(Option<&'static Operation>),
+    /// A page of a website: its key, as in a path.
+    Page(&'a str),
+}
+
 /// A request that was answered.
 pub(super) struct Request<'a> {
-    pub(super) operation: Option<&'static Operation>,
+    pub(super) asked: Asked<'a>,
     pub(super) ctx: &'a Context,
     pub(super) head: &'a Parts,
     pub(super) response: &'a Response<ByteStream>,
@@ -26,8 +35,12 @@ pub(super) struct Request<'a> {
 
 /// Its record, without a line end.
 pub(super) fn of(request: &Request<'_>) -> String {
-    let Request { operation, ctx, head, response, code, bucket, took } = request;
-    let key = Some(place(head).1).filter(|key| !key.is_empty()).map(clean);
+    let Request { asked, ctx, head, response, code, bucket, took } = request;
+    let (name, key) = match *asked {
+        Asked::Operation(operation) => (name(operation, &head.method), place(head).1),
+        Asked::Page(key) => (format!("WEBSITE.{}.OBJECT", head.method), key),
+    };
+    let key = Some(key).filter(|key| !key.is_empty()).map(clean);
     let sent = response.body().size().filter(|sent| *sent > 0 && head.method != Method::HEAD);
     let size = object_size(request);
     let (signature, means) = signed(head);
@@ -38,7 +51,7 @@ pub(super) fn of(request: &Request<'_>) -> String {
         or_dash(ctx.source.map(|address| address.to_string())),
         requester(ctx),
         ctx.request_id.as_str().to_owned(),
-        name(*operation, &head.method),
+        name,
         or_dash(key),
         format!("\"{} {} HTTP/1.1\"", head.method, clean(&head.uri.to_string())),
         response.status().as_str().to_owned(),
@@ -62,9 +75,24 @@ pub(super) fn of(request: &Request<'_>) -> String {
     words.join(" ")
 }
 
-/// The record of one of the keys that a request deleted, beside the request's own.
-pub(super) fn of_deleted(ctx: &Context, bucket: &Bucket, key: &str, code: Option<&str>) -> String {
-    let status = if code.is_none() { "204" } else { "-" };
+/// What has a record though nobody asked for just this: a key that was deleted among others, the source of a copy, what a life
+/// cycle did.
+#[derive(Default)]
+pub(crate) struct Aside<'a> {
+    /// `BATCH.DELETE.OBJECT`
+    pub(crate) operation: &'a str,
+    pub(crate) key: &'a str,
+    /// `204`
+    pub(crate) status: Option<&'a str>,
+    /// The error's.
+    pub(crate) code: Option<&'a str>,
+    pub(crate) size: Option<u64>,
+    /// As the operation named it.
+    pub(crate) version: Option<&'a str>,
+}
+
+/// Its record.
+pub(super) fn of_aside(ctx: &Context, bucket: &Bucket, aside: &Aside<'_>) -> String {
     let words = [
         acl::canonical_id(&bucket.row.account),
         bucket.name.clone(),
@@ -72,14 +100,16 @@ pub(super) fn of_deleted(ctx: &Context, bucket: &Bucket, key: &str, code: Option
         or_dash(ctx.source.map(|address| address.to_string())),
         requester(ctx),
         ctx.request_id.as_str().to_owned(),
-        "BATCH.DELETE.OBJECT".to_owned(),
-        clean(&encoded(key)),
+        aside.operation.to_owned(),
+        clean(&encoded(aside.key)),
         "\"-\"".to_owned(),
-        status.to_owned(),
-        or_dash(code),
-        "- - - -".to_owned(),
-        "\"-\" \"-\"".to_owned(),
+        or_dash(aside.status),
+        or_dash(aside.code),
         "-".to_owned(),
+        or_dash(aside.size.map(|size| size.to_string())),
+        "- -".to_owned(),
+        "\"-\" \"-\"".to_owned(),
+        or_dash(aside.version),
         host_id(&ctx.request_id),
         "- - - - - - -".to_owned(),
     ];
@@ -117,6 +147,7 @@ fn moment(when: Timestamp) -> String {
 fn requester(ctx: &Context) -> String {
     match &ctx.principal {
         Principal::Anonymous => "-".to_owned(),
+        Principal::Arn(arn) if **arn == *care::PRINCIPAL => "AmazonS3".to_owned(),
         Principal::Account(account) => acl::canonical_id(account.as_str()),
         Principal::Arn(arn) => arn.to_string(),
     }
@@ -131,7 +162,11 @@ fn object_size(request: &Request<'_>) -> Option<u64> {
     let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
     let (head, answered) = (request.head, request.response.headers());
     let answer = |name: HeaderName| answered.get(name).and_then(|value| value.to_str().ok());
-    match request.operation.map(|operation| operation.name) {
+    let name = match request.asked {
+        Asked::Operation(operation) => operation.map(|operation| operation.name),
+        Asked::Page(_) => Some("GetObject"),
+    };
+    match name {
         Some("GetObject" | "HeadObject") if request.response.status().is_success() => {
             let whole = answer(header::CONTENT_RANGE).and_then(|range| range.rsplit('/').next());
             number(whole).or_else(|| number(answer(header::CONTENT_LENGTH)))

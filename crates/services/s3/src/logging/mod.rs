@@ -26,9 +26,14 @@ use crate::{
 };
 
 pub(crate) use deliver::LogDelivery;
+pub(crate) use line::Aside;
 
 /// Records in one batch: with the longest keys they stay within the store's limits.
 const AT_ONCE: usize = 200;
+
+/// In the extensions of a request that S3 makes of itself: there is no record of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Unrecorded;
 
 impl Buckets {
     /// Notes an answer, where the bucket wants it.
@@ -40,22 +45,50 @@ impl Buckets {
         response: &Response<ByteStream>,
         code: Option<&str>,
     ) {
-        let Ok(Some(bucket)) = self.find(place(head).0) else { return };
-        let Some(logging) = logging_of(&bucket) else { return };
-        let took = self.clock.now().since(ctx.now);
-        let line = line::of(&line::Request { operation, ctx, head, response, code, bucket: &bucket, took });
-        self.keep_records(ctx, &bucket, &logging, vec![line]);
+        if head.extensions.get::<Unrecorded>().is_none()
+            && let Ok(Some(bucket)) = self.find(place(head).0)
+        {
+            self.note_request(&bucket, line::Asked::Operation(operation), ctx, head, response, code);
+        }
     }
 
-    /// Notes what became of each key of a `DeleteObjects`, where the bucket wants it.
-    pub(crate) fn note_deleted<'a>(
+    /// Notes a page of a bucket's website, where the bucket wants it.
+    pub(crate) fn note_page(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        ctx: &Context,
+        head: &Parts,
+        response: &Response<ByteStream>,
+        code: Option<&str>,
+    ) {
+        self.note_request(bucket, line::Asked::Page(key), ctx, head, response, code);
+    }
+
+    fn note_request(
+        &self,
+        bucket: &Bucket,
+        asked: line::Asked<'_>,
+        ctx: &Context,
+        head: &Parts,
+        response: &Response<ByteStream>,
+        code: Option<&str>,
+    ) {
+        let Some(logging) = logging_of(bucket) else { return };
+        let took = self.clock.now().since(ctx.now);
+        let line = line::of(&line::Request { asked, ctx, head, response, code, bucket, took });
+        self.keep_records(ctx, bucket, &logging, vec![line]);
+    }
+
+    /// Notes what happened besides what was asked for, where the bucket wants it.
+    pub(crate) fn note_asides<'a>(
         &self,
         ctx: &Context,
         bucket: &Bucket,
-        keys: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+        asides: impl IntoIterator<Item = Aside<'a>>,
     ) {
         let Some(logging) = logging_of(bucket) else { return };
-        let lines = keys.map(|(key, code)| line::of_deleted(ctx, bucket, key, code)).collect();
+        let lines = asides.into_iter().map(|aside| line::of_aside(ctx, bucket, &aside)).collect();
         self.keep_records(ctx, bucket, &logging, lines);
     }
 

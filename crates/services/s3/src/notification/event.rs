@@ -19,9 +19,11 @@ pub(crate) enum Event {
     RestorePost,
     RestoreCompleted,
     RestoreDelete,
+    ReplicationFailed,
 }
 
-/// Every name a configuration may use; those of replication and of lost objects never happen here.
+/// Every name a configuration may use. Never happen here: lost objects, moves between tiers, annotations, and replicas that
+/// come later than a quarter of an hour.
 const NAMES: [&str; 30] = [
     "s3:IntelligentTiering",
     "s3:LifecycleExpiration:*",
@@ -79,6 +81,7 @@ impl Event {
             Self::RestorePost => "ObjectRestore:Post",
             Self::RestoreCompleted => "ObjectRestore:Completed",
             Self::RestoreDelete => "ObjectRestore:Delete",
+            Self::ReplicationFailed => "Replication:OperationFailedReplication",
         }
     }
 
@@ -101,6 +104,7 @@ impl Event {
             | Self::ExpirationMarker
             | Self::Transition
             | Self::RestoreDelete => "2.3",
+            Self::ReplicationFailed => "2.2",
             _ => "2.1",
         }
     }
@@ -123,10 +127,11 @@ impl Event {
         )
     }
 
-    /// On an event bus: its type, and the member that says why.
+    /// On an event bus: its type, and the member that says why. `None`: buses are not told.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
-    pub(crate) fn on_bus(self) -> (&'static str, Option<(&'static str, &'static str)>) {
-        match self {
+    #[allow(clippy::type_complexity)] // a type, then a member and its value
+    pub(crate) fn on_bus(self) -> Option<(&'static str, Option<(&'static str, &'static str)>)> {
+        Some(match self {
             Self::CreatedPut => ("Object Created", Some(("reason", "PutObject"))),
             Self::CreatedPost => ("Object Created", Some(("reason", "POST Object"))),
             Self::CreatedCopy => ("Object Created", Some(("reason", "CopyObject"))),
@@ -142,6 +147,7 @@ impl Event {
             Self::RestorePost => ("Object Restore Initiated", None),
             Self::RestoreCompleted => ("Object Restore Completed", None),
             Self::RestoreDelete => ("Object Restore Expired", None),
-        }
+            Self::ReplicationFailed => return None,
+        })
     }
 }

@@ -6,7 +6,7 @@ mod event;
 mod record;
 
 pub(crate) use event::Event;
-pub(crate) use record::{Happening, ObjectFacts};
+pub(crate) use record::{Happening, ObjectFacts, Unreplicated};
 
 use std::sync::Arc;
 
@@ -81,8 +81,9 @@ pub(crate) fn tell(
             deliver(kinds::FUNCTION, &one.lambda_function_arn, (one.id.as_deref(), payload))?;
         }
     }
-    if set.event_bridge_configuration.is_some() {
-        let payload = record::bus_event(ctx, bucket, happening);
+    if set.event_bridge_configuration.is_some()
+        && let Some(payload) = record::bus_event(ctx, bucket, happening)
+    {
         let bus = format!("arn:aws:events:{}:{}:event-bus/default", bucket.row.region, bucket.row.account);
         deliver(kinds::BUS, &bus, (None, payload))?;
     }

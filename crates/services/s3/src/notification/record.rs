@@ -33,12 +33,27 @@ pub(crate) struct Happening<'a> {
     pub(crate) storage_class: Option<&'a str>,
     /// Until when a restored copy stays, or stayed.
     pub(crate) restored_until: Option<Timestamp>,
+    /// Of a version that does not come to another bucket.
+    pub(crate) unreplicated: Option<Unreplicated<'a>>,
+}
+
+/// Where a version does not come to, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unreplicated<'a> {
+    pub(crate) rule: &'a str,
+    /// The other bucket's name.
+    pub(crate) bucket: &'a str,
+    /// When the version was to be replicated.
+    pub(crate) since: Timestamp,
+    /// `DstBucketNotFound`
+    pub(crate) reason: &'a str,
 }
 
 impl Happening<'_> {
     /// An event without what it is about.
     pub(crate) fn of(event: Event, when: Timestamp) -> Self {
-        Self { event, when, object: ObjectFacts::default(), storage_class: None, restored_until: None }
+        let object = ObjectFacts::default();
+        Self { event, when, object, storage_class: None, restored_until: None, unreplicated: None }
     }
 }
 
@@ -147,13 +162,22 @@ pub(super) fn records(ctx: &Context, bucket: &Bucket, what: &Happening<'_>, conf
         });
         record.insert("glacierEventData".into(), json!({ "restoreEventData": restored }));
     }
+    if let (Some(failed), Some(record)) = (&what.unreplicated, record.as_object_mut()) {
+        let data = json!({
+            "replicationRuleId": failed.rule,
+            "destinationBucket": format!("arn:aws:s3:::{}", failed.bucket),
+            "s3Operation": "OBJECT_PUT",
+            "requestTime": iso(failed.since),
+            "failureReason": failed.reason,
+        });
+        record.insert("replicationEventData".into(), data);
+    }
     json!({ "Records": [record] }).to_string()
 }
 
-/// The event for a bus: source, type, detail and resources.
-#[allow(clippy::unnecessary_wraps)] // for its caller, who has none at times
-pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) -> String {
-    let (kind, reason) = what.event.on_bus();
+/// The event for a bus: source, type, detail and resources. `None`: buses are not told.
+pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) -> Option<String> {
+    let (kind, reason) = what.event.on_bus()?;
     let mut object = Map::new();
     object.insert("key".into(), what.object.key.into());
     if !what.event.is_removal() {
@@ -209,7 +233,7 @@ pub(super) fn bus_event(ctx: &Context, bucket: &Bucket, what: &Happening<'_>) ->
         "region": bucket.row.region,
         "time": iso(what.when),
     });
-    event.to_string()
+    Some(event.to_string())
 }
 
 #[cfg(test)]

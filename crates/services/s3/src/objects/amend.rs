@@ -90,11 +90,10 @@ impl Buckets {
                 };
                 let restored = row.restore.as_ref().or(before.as_ref());
                 let what = Happening {
-                    event,
-                    when: ctx.now,
                     object,
                     storage_class: Some(&row.storage_class),
                     restored_until: restored.map(|restored| Timestamp(restored.expires)),
+                    ..Happening::of(event, ctx.now)
                 };
                 tell(&mut batch, ctx, &bucket, &what)?;
             }

@@ -76,9 +76,9 @@ pub(crate) struct WriteConditions<'a> {
     pub(crate) if_none_match: Option<&'a str>,
 }
 
-impl WriteConditions<'_> {
-    /// Refuses what S3 does not take, before the body is read.
-    pub(crate) fn check(&self) -> Result<(), ApiError> {
+impl<'a> WriteConditions<'a> {
+    /// Reads the headers; refuses what S3 does not take, before the body is read.
+    pub(crate) fn read(if_match: Option<&'a str>, if_none_match: Option<&'a str>) -> Result<Self, ApiError> {
         let unbuilt = |header: &str, additional: &str| {
             let error = errors::other(
                 501,
@@ -88,25 +88,25 @@ impl WriteConditions<'_> {
             let error = errors::with(error, "Header", header);
             errors::with(error, "additionalMessage", additional)
         };
-        if self.if_match.is_some() && self.if_none_match.is_some() {
+        if if_match.is_some() && if_none_match.is_some() {
             return Err(unbuilt(
                 "If-Match,If-None-Match",
                 "Multiple conditional request headers present in the request",
             ));
         }
-        if self.if_none_match.is_some_and(|value| value.trim_matches('"') != "*") {
+        if if_none_match.is_some_and(|value| value.trim_matches('"') != "*") {
             return Err(unbuilt(
                 "If-None-Match",
                 "We don't accept the provided value of If-None-Match header for this API",
             ));
         }
-        if self.if_match.is_some_and(|value| value.trim_matches('"') == "*") {
+        if if_match.is_some_and(|value| value.trim_matches('"') == "*") {
             return Err(unbuilt(
                 "If-Match",
                 "We don't accept the provided value of If-Match header for this API",
             ));
         }
-        Ok(())
+        Ok(Self { if_match, if_none_match })
     }
 
     /// Judges against what is the newest object of the key at the moment of the commit.

@@ -57,6 +57,12 @@ pub(super) struct Destination {
     /// The replica belongs to the destination bucket's owner.
     pub(super) owned_there: bool,
     pub(super) kms_key: Option<String>,
+    /// The rule's name.
+    #[serde(default)]
+    pub(super) rule: String,
+    /// The rule has metrics: those who listen to the bucket hear of failures.
+    #[serde(default)]
+    pub(super) watched: bool,
 }
 
 /// Marks a version that goes to other buckets and adds to the batch what brings it there. `row` has its stamp.
@@ -101,6 +107,8 @@ pub(crate) fn order(
                     .encryption_configuration
                     .as_ref()
                     .and_then(|encryption| encryption.replica_kms_key_id.clone()),
+                rule: rule.id.clone().unwrap_or_default(),
+                watched: replication::is_watched(destination),
             })
         })
         .collect();

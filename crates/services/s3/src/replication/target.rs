@@ -3,7 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use moln_fabric::{Delivery, Target, outbox::Failure};
-use moln_kernel::{ApiError, Context, Endpoint, Principal, RecursiveLoop, Region, clock::BoxFuture};
+use moln_kernel::{
+    ApiError, Context, Endpoint, Principal, RecursiveLoop, Region, Timestamp, clock::BoxFuture,
+};
 use moln_store::{Batch, CommitError, Snapshot, blobs::Pinned, key::Inverse};
 
 use super::order::{COMPLETED, Destination, FAILED, Order, PENDING, REPLICA};
@@ -13,7 +15,7 @@ use crate::{
     acl,
     bucket::Bucket,
     errors, limits,
-    notification::{Event, Happening, ObjectFacts, tell},
+    notification::{Event, Happening, ObjectFacts, Unreplicated, tell},
     objects::{
         find, read,
         write::{blob_owner, origin},
@@ -81,7 +83,7 @@ impl Buckets {
         let mut ctx = Context::internal(account, region, principal, endpoint, self.clock.now());
         ctx.lineage = delivery.lineage.clone();
         ctx.trace.clone_from(&delivery.trace);
-        let mut status = COMPLETED;
+        let mut failed = Vec::new();
         for to in &order.to {
             match self.replicate(&ctx, &from, order, to).await {
                 Ok(()) => {}
@@ -93,17 +95,23 @@ impl Buckets {
                         reason,
                         "not replicated"
                     );
-                    status = FAILED;
+                    failed.push((to, reason));
                 }
                 Err(Refused::ForNow(why)) => return Err(why),
                 Err(Refused::Conflict) => return Err(errors::operation_aborted()),
             }
         }
-        self.tell_status(&from, order, status).await
+        self.tell_status(&ctx, &from, order, (delivery.created, &failed)).await
     }
 
-    /// Notes what became of it.
-    async fn tell_status(&self, from: &Bucket, order: &Order, status: &str) -> Result<(), ApiError> {
+    /// Notes what became of it: where it does not come to, and why.
+    async fn tell_status(
+        &self,
+        ctx: &Context,
+        from: &Bucket,
+        order: &Order,
+        (since, failed): (Timestamp, &[(&Destination, &'static str)]),
+    ) -> Result<(), ApiError> {
         let unreadable = |why| errors::unreadable(&why);
         let number = from.row.number;
         let _alone = self.locks.lock(number, &order.key).await;
@@ -111,12 +119,29 @@ impl Buckets {
         let Some(mut row) = found.filter(|row| row.replication.as_deref() == Some(PENDING)) else {
             return Ok(());
         };
-        row.replication = Some(status.to_owned());
+        row.replication = Some(if failed.is_empty() { COMPLETED } else { FAILED }.to_owned());
         let mut batch = Batch::default();
         from.guard(&mut batch);
         let current = CURRENT.get(&*self.store.snapshot(), &(number, order.key.clone()));
         let current = current.map_err(unreadable)?.map(|(row, _)| row.stamp);
         put(&mut batch, number, &order.key, current == Some(row.stamp), &row)?;
+        let id = find::id_of(&row);
+        for (to, reason) in failed.iter().filter(|(to, _)| to.watched && !row.marker) {
+            let object = ObjectFacts {
+                key: &order.key,
+                size: row.size,
+                etag: Some(&row.etag),
+                version_id: Some(&id),
+                sequence: self.store.stamp(),
+            };
+            let unreplicated = Unreplicated { rule: &to.rule, bucket: &to.bucket, since, reason };
+            let what = Happening {
+                object,
+                unreplicated: Some(unreplicated),
+                ..Happening::of(Event::ReplicationFailed, ctx.now)
+            };
+            tell(&mut batch, ctx, from, &what)?;
+        }
         match self.store.commit(batch).await {
             Ok(_) => Ok(()),
             Err(why) => {

@@ -7,7 +7,7 @@ use moln_kernel::{ApiError, ids};
 
 use crate::{
     errors, limits,
-    model::{ReplicationConfiguration, ReplicationRule, Tag},
+    model::{Destination, ReplicationConfiguration, ReplicationRule, Tag},
 };
 
 /// UTF-16 units of a rule's name.
@@ -74,6 +74,14 @@ fn tags_of(rule: &ReplicationRule) -> impl Iterator<Item = &Tag> {
     filter.and_then(|filter| filter.tag.as_ref()).into_iter().chain(and.into_iter().flatten())
 }
 
+/// Whether failures are told to those who listen: metrics or time control are on.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-metrics.html>
+pub(crate) fn is_watched(destination: &Destination) -> bool {
+    let metrics = destination.metrics.as_ref().map(|metrics| metrics.status.as_str());
+    let time = destination.replication_time.as_ref().map(|time| time.status.as_str());
+    [metrics, time].contains(&Some("Enabled"))
+}
+
 /// In the older form of a rule, without a filter, markers that requests make are replicated.
 fn replicates_markers(rule: &ReplicationRule) -> bool {
     match (&rule.delete_marker_replication, &rule.filter) {
@@ -130,7 +138,7 @@ pub(crate) fn chosen<'a>(set: &'a ReplicationConfiguration, seen: Seen<'_>) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DeleteMarkerReplication, Destination, ReplicationRuleFilter};
+    use crate::model::{DeleteMarkerReplication, ReplicationRuleFilter};
 
     fn rule(to: &str, priority: i32, prefix: &str) -> ReplicationRule {
         ReplicationRule {

@@ -52,12 +52,10 @@ fn check_rule(rule: &RoutingRule) -> Result<(), ApiError> {
         && condition.key_prefix_equals.is_none()
         && condition.http_error_code_returned_equals.is_none()
     {
-        {
-            return Err(errors::invalid_request(
-                "Condition cannot be empty. To redirect all requests without a condition, the condition element \
-                 shouldn't be present.",
-            ));
-        }
+        return Err(errors::invalid_request(
+            "Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't \
+             be present.",
+        ));
     }
     let code = to.http_redirect_code.as_deref();
     if code.is_some_and(|code| !code.parse::<u16>().is_ok_and(|code| (301..=308).contains(&code))) {

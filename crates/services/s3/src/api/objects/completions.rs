@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     Buckets,
-    access::Asking,
     bucket::Bucket,
     content::{
         checksum::{self, Algorithm, COMPOSITE, FULL_OBJECT},
@@ -40,14 +39,9 @@ impl Buckets {
         ctx: &Context,
         input: CompleteMultipartUploadRequest,
     ) -> Result<CompleteMultipartUploadOutput, ApiError> {
-        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-        let list = Self::list_of(&bucket)?;
-        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
-        let conditions = WriteConditions {
-            if_match: input.if_match.as_deref(),
-            if_none_match: input.if_none_match.as_deref(),
-        };
-        conditions.check()?;
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = self.bucket_to_write(ctx, &input.bucket, owner, &input.key)?;
+        let conditions = WriteConditions::read(input.if_match.as_deref(), input.if_none_match.as_deref())?;
         let number = bucket.row.number;
         let snapshot = self.store.snapshot();
         let upload = match self.upload(&*snapshot, &bucket, &input.key, &input.upload_id) {

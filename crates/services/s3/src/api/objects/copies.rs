@@ -23,6 +23,7 @@ use crate::{
         receive::Source,
     },
     errors, limits,
+    logging::Aside,
     model::{
         CopyObjectOutput, CopyObjectRequest, CopyObjectResult, CopyPartResult, UploadPartCopyOutput,
         UploadPartCopyRequest,
@@ -167,13 +168,28 @@ impl Buckets {
         Ok(From { bucket, row, key })
     }
 
-    fn bytes_of(
+    /// Opens what is copied from, and notes that it is read: `operation` in the source's access log.
+    fn read_source(
         &self,
+        ctx: &Context,
         snapshot: &dyn Snapshot,
+        name: &SourceName,
         from: &From,
-        range: std::ops::Range<u64>,
+        (range, operation): (std::ops::Range<u64>, &'static str),
     ) -> Result<ByteStream, ApiError> {
-        read::open(&self.blobs, snapshot, from.bucket.row.number, &from.row, range, from.key.as_ref())
+        let number = from.bucket.row.number;
+        let body = read::open(&self.blobs, snapshot, number, &from.row, range, from.key.as_ref())?;
+        self.readers.note(ctx, &from.bucket, &name.key, &from.row);
+        let aside = Aside {
+            operation,
+            key: &name.key,
+            status: Some("200"),
+            size: Some(from.row.size),
+            version: name.version_id.as_deref(),
+            ..Aside::default()
+        };
+        self.note_asides(ctx, &from.bucket, [aside]);
+        Ok(body)
     }
 
     pub(crate) async fn copy(
@@ -182,14 +198,9 @@ impl Buckets {
         mut input: CopyObjectRequest,
     ) -> Result<CopyObjectOutput, ApiError> {
         check_key(&input.key)?;
-        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-        let list = Self::list_of(&bucket)?;
-        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
-        let conditions = WriteConditions {
-            if_match: input.if_match.as_deref(),
-            if_none_match: input.if_none_match.as_deref(),
-        };
-        conditions.check()?;
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = self.bucket_to_write(ctx, &input.bucket, owner, &input.key)?;
+        let conditions = WriteConditions::read(input.if_match.as_deref(), input.if_none_match.as_deref())?;
         let name = SourceName::parse(&input.copy_source)?;
         let snapshot = self.store.snapshot();
         let from = self.source(ctx, &*snapshot, &name, &asked!(input))?;
@@ -210,7 +221,8 @@ impl Buckets {
         let described = taken_over(described, &from.row, replace, retag);
         let kept = from.row.checksum.as_ref().and_then(|sum| Algorithm::parse(&sum.algorithm));
         let algorithm = algorithm.or(kept).unwrap_or(Algorithm::Crc64Nvme);
-        let body = self.bytes_of(&*snapshot, &from, 0..from.row.size)?;
+        let reading = (0..from.row.size, "REST.COPY.OBJECT_GET");
+        let body = self.read_source(ctx, &*snapshot, &name, &from, reading)?;
         drop(snapshot);
         let storing = Storing {
             key: &input.key,
@@ -253,9 +265,8 @@ impl Buckets {
         ctx: &Context,
         input: UploadPartCopyRequest,
     ) -> Result<UploadPartCopyOutput, ApiError> {
-        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-        let list = Self::list_of(&bucket)?;
-        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = self.bucket_to_write(ctx, &input.bucket, owner, &input.key)?;
         let number = check_part_number(input.part_number)?;
         let name = SourceName::parse(&input.copy_source)?;
         let snapshot = self.store.snapshot();
@@ -277,7 +288,8 @@ impl Buckets {
                 limits::UPLOAD
             )));
         }
-        let body = self.bytes_of(&*snapshot, &from, range)?;
+        let reading = (range, "REST.COPY.PART_GET");
+        let body = self.read_source(ctx, &*snapshot, &name, &from, reading)?;
         drop(snapshot);
         let taken = (Source::Body(body), Claims::default());
         let (received, part) =

@@ -8,6 +8,7 @@ use crate::{
     access::Asking,
     bucket::Bucket,
     errors, limits,
+    logging::Aside,
     model::{
         DeleteObjectOutput, DeleteObjectRequest, DeleteObjectsOutput, DeleteObjectsRequest, DeletedObject,
         Error as FailedObject,
@@ -105,10 +106,15 @@ impl Buckets {
             }
         };
         let results = crate::together::in_order(input.delete.objects.into_iter().map(one)).await;
-        let told = results.iter().map(|(object, result)| {
-            (object.key.as_str(), result.as_ref().err().map(|why| why.code.as_ref()))
+        let told = results.iter().map(|(object, result)| Aside {
+            operation: "BATCH.DELETE.OBJECT",
+            key: &object.key,
+            status: result.is_ok().then_some("204"),
+            code: result.as_ref().err().map(|why| why.code.as_ref()),
+            version: object.version_id.as_deref(),
+            ..Aside::default()
         });
-        self.note_deleted(ctx, &bucket, told);
+        self.note_asides(ctx, &bucket, told);
         let quiet = input.delete.quiet == Some(true);
         let (mut deleted, mut failed) = (Vec::new(), Vec::new());
         for (object, result) in results {

@@ -1,6 +1,6 @@
 //! `GetObject` and `HeadObject`.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use moln_kernel::{ApiError, Context, Timestamp};
 use moln_store::Snapshot;
@@ -50,7 +50,8 @@ impl Buckets {
     pub(crate) fn get(&self, ctx: &Context, input: &GetObjectRequest) -> Result<GetObjectOutput, ApiError> {
         let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
         let snapshot = self.store.snapshot();
-        let found = self.look_up(ctx, &*snapshot, &bucket, &Asked::of_get(input), "GET")?;
+        let asked = Asked::of_get(input);
+        let found = self.look_up(ctx, &*snapshot, &bucket, &asked, "GET")?;
         archive::check_readable(
             &found.row,
             ctx.now,
@@ -78,7 +79,7 @@ impl Buckets {
         };
         tell_checksum!(output, checksum);
         tell_encryption!(output, found.row.encryption);
-        self.tell(ctx, &bucket, &found, &Asked::of_get(input), &mut output)?;
+        self.tell(ctx, &bucket, &found, &asked, &mut output)?;
         self.readers.note(ctx, &bucket, &input.key, &found.row);
         Ok(output)
     }
@@ -200,8 +201,6 @@ impl Buckets {
         output: &mut GetObjectOutput,
     ) -> Result<(), ApiError> {
         let row = &found.row;
-        let mut headers: BTreeMap<&str, String> =
-            row.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         for (name, value) in &asked.overrides {
             if let Some(value) = value {
                 if ctx.principal == moln_kernel::Principal::Anonymous {
@@ -216,20 +215,22 @@ impl Buckets {
                         value,
                     ));
                 }
-                headers.insert(name, value.clone());
             }
         }
+        let header = |name: &str| {
+            let instead = asked.overrides.iter().find(|(of, _)| *of == name);
+            instead.and_then(|(_, value)| value.as_ref()).or_else(|| row.headers.get(name)).cloned()
+        };
         output.accept_ranges = Some("bytes".into());
         output.content_length = i64::try_from(found.range.end - found.range.start).ok();
         output.last_modified = Some(row.modified());
         output.e_tag = Some(quoted(&row.etag));
-        output.cache_control = headers.remove("cache-control");
-        output.content_disposition = headers.remove("content-disposition");
-        output.content_encoding = headers.remove("content-encoding");
-        output.content_language = headers.remove("content-language");
-        output.content_type =
-            Some(headers.remove("content-type").unwrap_or_else(|| "binary/octet-stream".into()));
-        output.expires = headers.remove("expires");
+        output.cache_control = header("cache-control");
+        output.content_disposition = header("content-disposition");
+        output.content_encoding = header("content-encoding");
+        output.content_language = header("content-language");
+        output.content_type = Some(header("content-type").unwrap_or_else(|| "binary/octet-stream".into()));
+        output.expires = header("expires");
         let metadata = || row.metadata.iter().map(|(name, value)| (name.clone(), words::encoded(value)));
         output.metadata = (!row.metadata.is_empty()).then(|| metadata().collect());
         output.storage_class = (row.storage_class != "STANDARD").then(|| row.storage_class.clone());

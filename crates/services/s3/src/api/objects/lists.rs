@@ -14,7 +14,7 @@ use crate::{
     model::{
         CommonPrefix, DeleteMarkerEntry, ListObjectVersionsOutput, ListObjectVersionsRequest,
         ListObjectsOutput, ListObjectsRequest, ListObjectsV2Output, ListObjectsV2Request, Object,
-        ObjectVersion, RestoreStatus,
+        ObjectVersion, Owner, RestoreStatus,
     },
     objects::{
         archive::{self, Copy},
@@ -54,17 +54,30 @@ impl Writer {
         text.map(|text| self.text(text))
     }
 
-    fn object(&self, key: String, row: ListedRow, owner: bool) -> Object {
+    fn object(&self, key: String, row: ListedRow, owner: Option<Owner>) -> Object {
         Object {
             key: Some(if self.encode { encoded(&key) } else { key }),
             last_modified: Some(row.modified()),
             e_tag: Some(quoted(&row.etag)),
             size: i64::try_from(row.size).ok(),
-            owner: owner.then(|| acl::owner(&row.owner)),
+            owner,
             storage_class: Some(row.storage_class),
             checksum_type: row.checksum.as_ref().map(|checksum| checksum.kind.clone()),
             checksum_algorithm: row.checksum.map(|checksum| vec![checksum.algorithm]),
             restore_status: None,
+        }
+    }
+}
+
+/// Owners as a list tells them: most rows have the one of the row before.
+#[derive(Default)]
+struct Owners(Option<(String, Owner)>);
+
+impl Owners {
+    fn of(&mut self, account: &str) -> Owner {
+        match &self.0 {
+            Some((known, owner)) if known == account => owner.clone(),
+            _ => self.0.insert((account.to_owned(), acl::owner(account))).1.clone(),
         }
     }
 }
@@ -297,11 +310,12 @@ impl Buckets {
             }
         }
         let (mut found, mut markers, mut prefixes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut owners = Owners::default();
         for entry in entries {
             match entry {
                 Entry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(writer.text(&prefix)) }),
                 Entry::Key(key, version) if version.row.marker => markers.push(DeleteMarkerEntry {
-                    owner: Some(acl::owner(&version.row.owner)),
+                    owner: Some(owners.of(&version.row.owner)),
                     key: Some(writer.text(&key)),
                     version_id: Some(find::id_of(&version.row)),
                     is_latest: Some(version.latest),
@@ -311,7 +325,8 @@ impl Buckets {
                     let version_id = find::id_of(&version.row);
                     let restore = version.row.restore.clone();
                     let restore_status = restores.as_ref().and_then(|all| all.of(restore.as_ref()));
-                    let object = writer.object(key, version.row.into(), true);
+                    let owner = owners.of(&version.row.owner);
+                    let object = writer.object(key, version.row.into(), Some(owner));
                     found.push(ObjectVersion {
                         e_tag: object.e_tag,
                         checksum_algorithm: object.checksum_algorithm,
@@ -362,10 +377,12 @@ fn split(
     restores: Option<&Restores<'_>>,
 ) -> (Option<Vec<Object>>, Option<Vec<CommonPrefix>>) {
     let (mut contents, mut prefixes) = (Vec::with_capacity(listed.entries.len()), Vec::new());
+    let mut owners = Owners::default();
     for entry in listed.entries {
         match entry {
             Entry::Key(key, row) => {
                 let restore_status = restores.and_then(|all| all.of_key(&key, &row.storage_class));
+                let owner = owner.then(|| owners.of(&row.owner));
                 contents.push(Object { restore_status, ..writer.object(key, row, owner) });
             }
             Entry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(writer.text(&prefix)) }),

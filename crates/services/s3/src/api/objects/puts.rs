@@ -7,7 +7,6 @@ use moln_store::{Batch, StoreError};
 use super::describe::check_key;
 use crate::{
     Buckets,
-    access::{Asking, is_at_home},
     bucket::Bucket,
     content::{
         checksum::{Algorithm, FULL_OBJECT},
@@ -33,22 +32,15 @@ impl Buckets {
         mut input: PutObjectRequest,
     ) -> Result<PutObjectOutput, ApiError> {
         check_key(&input.key)?;
-        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-        if !is_at_home(ctx, &bucket) {
-            let list = Self::list_of(&bucket)?;
-            self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
-        }
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = self.bucket_to_write(ctx, &input.bucket, owner, &input.key)?;
         if input.write_offset_bytes.is_some() {
             return Err(ApiError::not_implemented("S3", "appending to objects"));
         }
         if input.object_lock_event_hold.is_some() {
             return Err(ApiError::not_implemented("S3", "event holds"));
         }
-        let conditions = WriteConditions {
-            if_match: input.if_match.as_deref(),
-            if_none_match: input.if_none_match.as_deref(),
-        };
-        conditions.check()?;
+        let conditions = WriteConditions::read(input.if_match.as_deref(), input.if_none_match.as_deref())?;
         let unknown = [
             &input.checksum_sha512,
             &input.checksum_md5,

@@ -88,9 +88,8 @@ impl Buckets {
         mut input: CreateMultipartUploadRequest,
     ) -> Result<CreateMultipartUploadOutput, ApiError> {
         check_key(&input.key)?;
-        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-        let list = Self::list_of(&bucket)?;
-        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = self.bucket_to_write(ctx, &input.bucket, owner, &input.key)?;
         let algorithm = input.checksum_algorithm.as_deref();
         let algorithm =
             algorithm.map(|text| Algorithm::parse(text).ok_or_else(claims::unsupported)).transpose()?;
@@ -130,9 +129,8 @@ impl Buckets {
         ctx: &Context,
         mut input: UploadPartRequest,
     ) -> Result<UploadPartOutput, ApiError> {
-        let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-        let list = Self::list_of(&bucket)?;
-        self.permit(ctx, &bucket, Asking::new("s3:PutObject", Some(&input.key)).or_by("WRITE", &list))?;
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = self.bucket_to_write(ctx, &input.bucket, owner, &input.key)?;
         let number = check_part_number(input.part_number)?;
         let upload = self.upload(&*self.store.snapshot(), &bucket, &input.key, &input.upload_id)?;
         let customer = KeyHeaders {
