@@ -172,12 +172,17 @@ impl Sandbox {
         Ok(())
     }
 
-    /// What a process must be told for a path inside: the path itself, or the real place where the tier has no mounts.
+    /// What a process must be told for a path inside: the path itself, or the real place where the tier has no mounts. Such
+    /// a place stays what it is.
     pub fn visible(&self, path: &str) -> PathBuf {
         if !self.live.made.plain {
             return PathBuf::from(path);
         }
         let binds = lock(&self.live.binds);
+        let mut real = binds.iter().map(|bind| &bind.from).chain([&self.live.made.tmp]);
+        if real.any(|place| Path::new(path).starts_with(place)) {
+            return PathBuf::from(path);
+        }
         let places = binds.iter().rev().map(|bind| (Path::new(&bind.to), bind.from.as_path()));
         let places = places.chain([(Path::new("/tmp"), self.live.made.tmp.as_path())]);
         let found = places

@@ -96,6 +96,11 @@ async fn binds(bed: &Bed, tier: Tier) {
     let sandbox = bed.launcher.create(spec).await.unwrap();
     let code = sandbox.visible("/var/task/code.sh").display().to_string();
     assert_eq!(run(&sandbox, &format!("sh {code}")).await.1, "code\n");
+    // What a process was told may be asked with, wherever it lies: this directory is below /tmp.
+    assert_eq!(sandbox.visible(&code).display().to_string(), code);
+    let (process, out, err) = command(&["/bin/sh", "code.sh"], &[], code.trim_end_matches("/code.sh"));
+    let process = sandbox.spawn(process).await.unwrap();
+    assert_eq!(Running::new(process, out, err).end().await.1, "code\n");
     // A process that runs already sees what is shown later.
     let mut waiting =
         shell(&sandbox, "echo ready; while [ ! -e /opt/tool ]; do sleep 0.01; done; cat /opt/tool").await;

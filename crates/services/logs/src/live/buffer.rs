@@ -101,6 +101,12 @@ impl Buffer {
         taken
     }
 
+    /// Whether so much waits, or of so many streams.
+    pub(crate) fn fills(&self, bytes: usize, streams: usize) -> bool {
+        let inner = self.lock();
+        inner.bytes >= bytes || inner.order.len() >= streams
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().order.is_empty()

@@ -136,7 +136,9 @@ impl Worker for Writer {
                 return Ok(WorkerState::Idle { until: None });
             }
             tokio::time::sleep(std::time::Duration::from_millis(GATHER_MS)).await;
-            while !self.0.buffer.is_empty() {
+            self.write_some().await;
+            // What came meanwhile gathers again, unless it fills a commit already.
+            while self.0.buffer.fills(COMMIT_BYTES, COMMIT_STREAMS) {
                 self.write_some().await;
             }
             Ok(WorkerState::Busy)
