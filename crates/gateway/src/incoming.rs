@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use http::request::Parts;
 use hyper::body::Body as HttpBody;
-use moln_kernel::ApiError;
+use moln_kernel::{ApiError, encoding::hex};
 use moln_wire::{ByteStream, Pieces, Protocol, ServiceModel};
 use ring::digest;
 use tokio::time::{Instant, Sleep};
@@ -151,7 +151,7 @@ where
             self.trailers = decoder.finish().map_err(|why| self.fail(&chunks(why)))?;
         }
         if let Some((hash, claimed)) = self.hash.take()
-            && crate::sigv4::hex_digest(hash.finish().as_ref()) != claimed
+            && hex(hash.finish().as_ref()) != claimed
         {
             return Err(self.fail(&Failure::ContentMismatch));
         }

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header};
-use moln_kernel::{Context, Principal, Timestamp, ids};
+use moln_kernel::{Context, Principal, Timestamp, encoding::percent_decode, ids};
 use moln_wire::{schema::TimestampFormat, time};
 use serde_json::{Map, Value, json};
 
@@ -62,24 +62,7 @@ pub(crate) fn joined(query_string: &str) -> Map<String, Value> {
 
 /// Without percent signs; `plus`: a plus is a space, as in queries.
 pub fn decoded(text: &str, plus: bool) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        match (first, behind) {
-            (b'+', _) if plus => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) => match (digit(high), digit(low)) {
-                (Some(high), Some(low)) => {
-                    bytes.push(high << 4 | low);
-                    rest = after;
-                }
-                _ => bytes.push(b'%'),
-            },
-            (other, _) => bytes.push(*other),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&percent_decode(text.as_bytes(), plus)).into_owned()
 }
 
 /// A body as an event holds it, and whether it is in base 64: all is that is not declared to be text, or is none.

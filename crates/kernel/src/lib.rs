@@ -5,6 +5,7 @@
 pub mod arn;
 pub mod clock;
 pub mod context;
+pub mod encoding;
 pub mod error;
 pub mod ids;
 mod intern;

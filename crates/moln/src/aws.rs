@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use moln_gateway::sigv4::{Signer, sign};
-use moln_kernel::{Clock as _, SystemClock};
+use moln_kernel::{Clock as _, SystemClock, encoding::percent_encode_into};
 use moln_wire::xml;
 use roxmltree::{Document, Node};
 use serde_json::Value;
@@ -232,22 +232,11 @@ fn form(pairs: &[(String, String)]) -> String {
         if !out.is_empty() {
             out.push('&');
         }
-        escape(&mut out, name);
+        percent_encode_into(&mut out, name.as_bytes(), b"");
         out.push('=');
-        escape(&mut out, value);
+        percent_encode_into(&mut out, value.as_bytes(), b"");
     }
     out
-}
-
-fn escape(out: &mut String, text: &str) {
-    use std::fmt::Write as _;
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
 }
 
 #[cfg(test)]

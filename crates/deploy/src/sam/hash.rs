@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use moln_kernel::encoding::hex;
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 
@@ -23,11 +24,7 @@ pub(super) fn logical(prefix: &str, of: &Value) -> String {
 
 /// SHA-1 of a text, 40 hexadecimal digits.
 pub(super) fn digest(text: &str) -> String {
-    Sha1::digest(text.as_bytes()).iter().fold(String::new(), |mut out, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    hex(&Sha1::digest(text.as_bytes()))
 }
 
 /// JSON as Python writes it with sorted keys and without blanks: nothing but ASCII.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use moln_kernel::encoding::hex;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::naming;
 use super::packaging::Packaging;
 use super::service::{Service, get, list, text, truthy};
-use super::stack::{Stack, hexadecimal};
+use super::stack::Stack;
 use crate::document::{Node, Problem};
 use crate::project::SlotShape;
 
@@ -53,7 +54,7 @@ pub(super) fn add(
             }
         };
         let settings = format!("{properties}{content}");
-        let digest: String = hexadecimal(&Sha256::digest(&settings)).chars().take(40).collect();
+        let digest: String = hex(&Sha256::digest(&settings)).chars().take(40).collect();
         let plain = format!("{}LambdaLayer", naming::normalized(&entry.key));
         let retain = truthy(layer, "retain");
         let id = if retain { format!("{plain}{digest}") } else { plain.clone() };

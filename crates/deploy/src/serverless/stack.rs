@@ -89,12 +89,6 @@ fn allowed(actions: &[&str], resources: Json) -> Json {
     object([("Effect", json!("Allow")), ("Action", json!(actions)), ("Resource", resources)])
 }
 
-/// The bytes as digits of base 16, small ones.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 /// A value without its members that are null.
 fn pruned(value: Json) -> Json {
     match value {

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, header};
-
-use crate::sigv4::percent_decode;
+use moln_kernel::encoding::percent_decode;
 
 /// The first value of a name in a query string or form.
 pub(crate) fn form_value<'a>(raw: &'a [u8], name: &str) -> Option<Cow<'a, str>> {

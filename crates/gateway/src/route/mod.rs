@@ -11,14 +11,14 @@ mod host;
 use std::{collections::HashMap, sync::Arc};
 
 use http::{Method, request::Parts};
-use moln_kernel::ApiError;
+use moln_kernel::{ApiError, encoding::percent_decode};
 use moln_wire::{
     Operation, Protocol, Service, ServiceModel,
     server::{match_bucket_route, match_route, operation_index},
     site::Site,
 };
 
-use crate::sigv4::{Presented, percent_decode};
+use crate::sigv4::Presented;
 pub use host::{HostName, without_port};
 
 /// Default limit of a request's body: every AWS service without streaming stays under it (Lambda's 6 MB, `DynamoDB`'s

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, Uri, header};
-
-use super::encode::{encode_into, percent_decode};
+use moln_kernel::encoding::{percent_decode, percent_encode_into};
 
 /// What the signature covers.
 pub(crate) struct Canonical<'a> {
@@ -48,9 +47,9 @@ impl Canonical<'_> {
             out.push('/');
         } else if self.s3 {
             // Clients escape differently; both sides escape what the path means.
-            encode_into(out, &percent_decode(raw.as_bytes(), false), true);
+            percent_encode_into(out, &percent_decode(raw.as_bytes(), false), b"/");
         } else {
-            encode_into(out, normal(raw).as_bytes(), true);
+            percent_encode_into(out, normal(raw).as_bytes(), b"/");
         }
     }
 
@@ -129,7 +128,7 @@ fn query(out: &mut String, raw: &str) {
     }
     let escape = |text: &str| {
         let mut done = String::with_capacity(text.len() + 8);
-        encode_into(&mut done, &percent_decode(text.as_bytes(), false), false);
+        percent_encode_into(&mut done, &percent_decode(text.as_bytes(), false), b"");
         done
     };
     let mut pairs: Vec<(String, String)> = raw

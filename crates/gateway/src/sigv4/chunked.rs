@@ -4,12 +4,10 @@
 //! its end: whoever uses data must not act on it before [`ChunkDecoder::finish`] said that all of it was good.
 
 use bytes::{Buf, Bytes, BytesMut};
+use moln_kernel::encoding::{hex, unhex};
 use ring::{digest, hmac};
 
-use super::{
-    EMPTY_SHA256,
-    encode::{hex_into, unhex32},
-};
+use super::EMPTY_SHA256;
 
 /// Longest chunk header or trailer line; ours and every SDK's are under 200 bytes.
 const MAX_LINE: usize = 4_096;
@@ -53,20 +51,20 @@ impl ChunkChain {
     }
 
     fn check(&mut self, text: &str, claimed: &str) -> Result<(), ChunkError> {
-        let bytes = unhex32(claimed).ok_or(ChunkError::Signature)?;
+        let bytes = unhex::<32>(claimed).ok_or(ChunkError::Signature)?;
         hmac::verify(&self.key, text.as_bytes(), &bytes).map_err(|_| ChunkError::Signature)?;
         claimed.clone_into(&mut self.previous);
         Ok(())
     }
 
     fn chunk(&mut self, data: digest::Context, claimed: &str) -> Result<(), ChunkError> {
-        let hash = hex_of(data);
+        let hash = hex(data.finish().as_ref());
         let text = self.text("AWS4-HMAC-SHA256-PAYLOAD", &[EMPTY_SHA256, &hash]);
         self.check(&text, claimed)
     }
 
     fn trailers(&mut self, data: digest::Context, claimed: &str) -> Result<(), ChunkError> {
-        let hash = hex_of(data);
+        let hash = hex(data.finish().as_ref());
         let text = self.text("AWS4-HMAC-SHA256-TRAILER", &[&hash]);
         self.check(&text, claimed)
     }
@@ -74,21 +72,11 @@ impl ChunkChain {
     /// Signs a chunk, for clients and tests.
     #[cfg(test)]
     fn sign_chunk(&mut self, data: &[u8]) -> String {
-        let hash = {
-            let mut hash = fresh();
-            hash.update(data);
-            hex_of(hash)
-        };
+        let hash = hex(digest::digest(&digest::SHA256, data).as_ref());
         let text = self.text("AWS4-HMAC-SHA256-PAYLOAD", &[EMPTY_SHA256, &hash]);
-        self.previous = super::encode::hex(hmac::sign(&self.key, text.as_bytes()).as_ref());
+        self.previous = hex(hmac::sign(&self.key, text.as_bytes()).as_ref());
         self.previous.clone()
     }
-}
-
-fn hex_of(data: digest::Context) -> String {
-    let mut out = String::with_capacity(64);
-    hex_into(&mut out, data.finish().as_ref());
-    out
 }
 
 fn fresh() -> digest::Context {

@@ -83,8 +83,8 @@ fn signed_trailers_are_checked_and_unsigned_ones_refused() {
     let last = signer.sign_chunk(b"");
     let mut hash = fresh();
     hash.update(b"x-amz-checksum-crc32c:sOO8/Q==\n");
-    let text = signer.text("AWS4-HMAC-SHA256-TRAILER", &[&hex_of(hash)]);
-    let trailer = crate::sigv4::encode::hex(hmac::sign(&signer.key, text.as_bytes()).as_ref());
+    let text = signer.text("AWS4-HMAC-SHA256-TRAILER", &[&hex(hash.finish().as_ref())]);
+    let trailer = hex(hmac::sign(&signer.key, text.as_bytes()).as_ref());
     let start = format!(
         "5;chunk-signature={first}\r\nhello\r\n0;chunk-signature={last}\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n"
     );

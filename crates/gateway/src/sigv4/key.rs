@@ -75,8 +75,9 @@ pub(crate) fn recent(id: &str, secret: &Arc<str>, date: &str, region: &str, serv
 
 #[cfg(test)]
 mod tests {
+    use moln_kernel::encoding::hex;
+
     use super::*;
-    use crate::sigv4::encode::hex;
 
     #[test]
     fn derives_the_published_key() {

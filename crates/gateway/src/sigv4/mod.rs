@@ -9,7 +9,6 @@
 mod canonical;
 mod chunked;
 mod date;
-mod encode;
 mod failure;
 mod key;
 mod legacy;
@@ -20,8 +19,6 @@ mod verify;
 pub(crate) use canonical::normal;
 pub use chunked::{ChunkChain, ChunkDecoder, ChunkError, decode_all};
 pub use date::{amz_date, parse_amz_date};
-pub(crate) use encode::hex as hex_digest;
-pub use encode::{percent_decode, percent_encode};
 pub use failure::Failure;
 pub use presented::{Form, Presented, query_pairs};
 pub use signer::{Signer, presign, sign};

@@ -3,8 +3,9 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use http::{HeaderMap, Uri, header};
+use moln_kernel::encoding::percent_decode;
 
-use super::{ALGORITHM, Failure, encode::percent_decode};
+use super::{ALGORITHM, Failure};
 
 /// Where the signature stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

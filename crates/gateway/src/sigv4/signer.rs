@@ -1,15 +1,14 @@
 //! Making signatures: for Moln's own command line, and for tests.
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
-use moln_kernel::Timestamp;
+use moln_kernel::{
+    Timestamp,
+    encoding::{hex, percent_encode},
+};
 use ring::hmac;
 
 use super::{
-    ALGORITHM, EMPTY_SHA256, TERMINATOR, amz_date,
-    canonical::Canonical,
-    encode::{hex, percent_encode},
-    key,
-    verify::string_to_sign,
+    ALGORITHM, EMPTY_SHA256, TERMINATOR, amz_date, canonical::Canonical, key, verify::string_to_sign,
 };
 
 /// Who signs, and for what.

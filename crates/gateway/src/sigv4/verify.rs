@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use moln_kernel::{
     AccountId, Caller, Principal, Timestamp,
+    encoding::{hex, hex_into, unhex},
     ports::{Credential, Credentials},
 };
 use ring::hmac;
@@ -15,7 +16,6 @@ use super::{
     TERMINATOR, UNSIGNED_PAYLOAD, amz_date,
     canonical::Canonical,
     date::{parse_amz_date, parse_date_header},
-    encode::{hex, hex_into, unhex32},
     key, legacy,
 };
 
@@ -106,7 +106,7 @@ impl Verifier {
             &claims.region,
             &claims.service,
         );
-        let claimed = unhex32(&claims.signature).ok_or(Failure::Mismatch)?;
+        let claimed = unhex::<32>(&claims.signature).ok_or(Failure::Mismatch)?;
         let to_sign = string_to_sign(&date, &scope, &text);
         // Compares in constant time.
         hmac::verify(&signing, to_sign.as_bytes(), &claimed).map_err(|_| Failure::Mismatch)?;

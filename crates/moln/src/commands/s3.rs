@@ -4,7 +4,7 @@ use std::{fmt::Write as _, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use http::Method;
-use moln_gateway::sigv4::percent_encode;
+use moln_kernel::encoding::percent_encode;
 use serde_json::Value;
 
 use super::say;

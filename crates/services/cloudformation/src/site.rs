@@ -1,10 +1,10 @@
 //! Where custom resources and wait conditions are answered: URLs that were signed for one request, in the form of S3's
 //! presigned ones, at this server's own address.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use http::{Method, Response, StatusCode, request::Parts};
-use moln_kernel::{ApiError, Context};
+use moln_kernel::{ApiError, Context, encoding::percent_encode};
 use moln_store::Batch;
 use moln_wire::{
     ByteStream,
@@ -23,24 +23,11 @@ const SCOPE: [&str; 1] = ["ResponseURL"];
 /// The site of responses.
 pub struct Responses(pub Arc<Stacks>);
 
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
-}
-
 impl Stacks {
     fn url(&self, begin: &str, run: &Run, logical: &str, what: &str) -> String {
         let endpoint = &self.endpoint;
         let region = run.stack.region.replace('-', "");
-        let path = encoded(&format!("{}|{logical}", run.stack.id));
+        let path = percent_encode(&format!("{}|{logical}", run.stack.id));
         let signature = self.pagination.seal(&SCOPE, what.as_bytes());
         format!("{}://{}{begin}{region}/{path}?Signature={signature}", endpoint.scheme, endpoint.authority)
     }

@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use moln_functions::{Code, LogFormat, LogLevel, Logging, Revision, Runtime};
+use moln_kernel::encoding::hex;
 use sha2::{Digest, Sha256};
 
 use crate::{
     state::{Address, Version},
-    tables::{CodeOrigin, CodeRow, UpdateRuntimeOn, VersionRow, hex},
+    tables::{CodeOrigin, CodeRow, UpdateRuntimeOn, VersionRow},
 };
 
 impl Version {

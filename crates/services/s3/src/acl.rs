@@ -1,9 +1,7 @@
 //! Access control lists: canned ones, grants in headers, grants in documents.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html>
 
-use std::fmt::Write as _;
-
-use moln_kernel::ApiError;
+use moln_kernel::{ApiError, encoding::hex};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -30,11 +28,7 @@ pub(crate) fn canonical_id(account: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(b"canonical user of account ");
     digest.update(account.as_bytes());
-    digest.finalize().iter().fold(String::with_capacity(64), |mut id, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    hex(&digest.finalize())
 }
 
 /// An account as an owner.

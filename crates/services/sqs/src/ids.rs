@@ -1,6 +1,6 @@
 //! Message ids: UUIDs, 16 bytes in rows.
 
-use moln_kernel::ids::Uuid;
+use moln_kernel::{encoding::hex_into, ids::Uuid};
 
 /// A new message id.
 pub(crate) fn uuid() -> [u8; 16] {
@@ -21,22 +21,7 @@ pub(crate) fn uuid_text(id: &[u8; 16]) -> String {
         if matches!(at, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        push_hex(&mut text, *byte);
-    }
-    text
-}
-
-fn push_hex(text: &mut String, byte: u8) {
-    for nibble in [byte >> 4, byte & 15] {
-        text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-    }
-}
-
-/// A digest in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        push_hex(&mut text, *byte);
+        hex_into(&mut text, &[*byte]);
     }
     text
 }

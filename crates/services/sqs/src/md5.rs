@@ -38,8 +38,9 @@ pub fn of_attributes(attributes: &[Attribute<'_>]) -> Option<[u8; 16]> {
 
 #[cfg(test)]
 mod tests {
+    use moln_kernel::encoding::hex;
+
     use super::*;
-    use crate::ids::hex;
 
     #[test]
     fn digests_are_those_aws_answers() {

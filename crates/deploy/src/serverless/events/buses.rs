@@ -1,13 +1,14 @@
 //! `eventBridge`: rules on event buses.
 
 use md5::{Digest, Md5};
+use moln_kernel::encoding::hex;
 use serde_json::{Map, Value as Json, json};
 
 use super::{member, state};
 use crate::document::{Node, Problem};
 use crate::serverless::naming;
 use crate::serverless::service::{Event, Function, Service};
-use crate::serverless::stack::{Stack, alias, hexadecimal, reference, set, target};
+use crate::serverless::stack::{Stack, alias, reference, set, target};
 
 /// Characters of a rule's name and of a target's id.
 const NAME: usize = 64;
@@ -103,6 +104,6 @@ fn shortened(name: &str, suffix: &str) -> String {
         return name.to_owned();
     }
     let head: String = name.chars().take(31_usize.saturating_sub(suffix.len())).collect();
-    let digest = hexadecimal(&Md5::digest(name));
+    let digest = hex(&Md5::digest(name));
     format!("{head}{digest}-{suffix}")
 }

@@ -6,11 +6,12 @@ mod storage;
 mod webhook;
 
 use md5::{Digest, Md5};
+use moln_kernel::encoding::hex;
 use serde_json::{Map, Value as Json, json};
 
 use super::resources::merge_json;
 use super::service::{Service, get, text};
-use super::stack::{hexadecimal, object, set};
+use super::stack::{object, set};
 use super::{schema, service};
 use crate::document::{Mapping, Node, Place, Problem};
 
@@ -102,7 +103,7 @@ fn logical_id(id: &str, parts: &[&str], resource: bool) -> String {
         path.push("Resource");
     }
     let digest = Md5::digest(path.join("/"));
-    let digits: String = hexadecimal(&digest).to_uppercase().chars().take(8).collect();
+    let digits: String = hex(&digest).to_uppercase().chars().take(8).collect();
     let mut name: String = human.concat();
     name.truncate(240);
     format!("{name}{digits}")

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, request::Parts, uri::PathAndQuery};
 use moln_http_event::request;
-use moln_kernel::ApiError;
+use moln_kernel::{ApiError, encoding::percent_encode_into};
 
 pub(crate) use super::template::Template;
 use crate::{errors, model::Integration};
@@ -218,17 +218,7 @@ pub(crate) fn change_response(
 /// With percent signs where a URL needs them; `path`: slashes and what is encoded already stay.
 pub(crate) fn encode(text: &str, path: bool) -> String {
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if plain || (path && b"/%:@!$&'()*+,;=".contains(&byte)) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                out.extend(char::from_digit(digit.into(), 16).map(|digit| digit.to_ascii_uppercase()));
-            }
-        }
-    }
+    percent_encode_into(&mut out, text.as_bytes(), if path { b"/%:@!$&'()*+,;=" } else { b"" });
     out
 }
 

@@ -1,5 +1,7 @@
 //! Where a template by URL lies: every form of address means our own buckets.
 
+use moln_kernel::encoding::percent_decode;
+
 /// An object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -9,6 +11,10 @@ pub(crate) struct Place {
     pub(crate) key: String,
     /// Its version.
     pub(crate) version: Option<String>,
+}
+
+fn decode(text: &str) -> String {
+    String::from_utf8_lossy(&percent_decode(text.as_bytes(), false)).into_owned()
 }
 
 /// The object of a URL: `https://s3.amazonaws.com/b/k`, `https://s3.REGION.amazonaws.com/b/k`,
@@ -45,23 +51,6 @@ fn bucket_of(host: &str) -> Option<&str> {
         from += label.len() + 1;
     }
     host.strip_suffix(".localhost")
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let hex = |at: usize| bytes.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        if let (b'%', Some(high), Some(low)) = (byte, hex(at + 1), hex(at + 2)) {
-            out.push(u8::try_from(high << 4 | low).unwrap_or_default());
-            at += 3;
-        } else {
-            out.push(*byte);
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

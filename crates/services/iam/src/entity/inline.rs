@@ -1,6 +1,6 @@
 //! Policies of an entity's own.
 
-use moln_kernel::{ApiError, Context};
+use moln_kernel::{ApiError, Context, encoding::percent_encode};
 
 use super::refuse_linked;
 use crate::{
@@ -50,7 +50,7 @@ impl Iam {
         self.look(ctx, |view| {
             let row = view.get(kind, entity)?;
             match row.inline.get(policy) {
-                Some(document) => Ok((row.name, documents::encoded(document))),
+                Some(document) => Ok((row.name, percent_encode(document))),
                 None => Err(no_such_inline(kind, policy)),
             }
         })

@@ -1,11 +1,10 @@
 //! Rows as answers carry them.
 
-use moln_kernel::{ApiError, Timestamp};
+use moln_kernel::{ApiError, Timestamp, encoding::percent_encode};
 
 use super::tags;
 use crate::{
     core::View,
-    documents,
     model::{AttachedPermissionsBoundary, Group, InstanceProfile, Role, RoleLastUsed, User},
     tables::{EntityRow, Kind, Own},
 };
@@ -24,7 +23,7 @@ fn tags_of(row: &EntityRow) -> Option<Vec<crate::model::Tag>> {
 /// A role as it is told when it was just made.
 pub(crate) fn new_role(view: &View<'_>, row: &EntityRow) -> Role {
     let trust = match &row.own {
-        Own::Role { trust, .. } => Some(documents::encoded(trust)),
+        Own::Role { trust, .. } => Some(percent_encode(trust)),
         _ => None,
     };
     Role {

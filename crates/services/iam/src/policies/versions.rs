@@ -1,10 +1,10 @@
 //! Versions of managed policies.
 
-use moln_kernel::{ApiError, Context, Timestamp};
+use moln_kernel::{ApiError, Context, Timestamp, encoding::percent_encode};
 
 use super::{Found, manage::check, put, version_id};
 use crate::{
-    Iam, documents, errors,
+    Iam, errors,
     limits::VERSIONS,
     model::{
         CreatePolicyVersionRequest, ListPolicyVersionsRequest, ListPolicyVersionsResponse, PolicyVersion,
@@ -14,7 +14,7 @@ use crate::{
 
 fn shape(row: &PolicyRow, version: &VersionRow, document: bool) -> PolicyVersion {
     PolicyVersion {
-        document: document.then(|| documents::encoded(&version.document)),
+        document: document.then(|| percent_encode(&version.document)),
         version_id: Some(version_id(version.number)),
         is_default_version: Some(version.number == row.default),
         create_date: Some(Timestamp(version.created)),
@@ -71,7 +71,7 @@ impl Iam {
         self.look(ctx, |view| match view.find_policy(arn)? {
             Some(Found::Own(row)) => Ok(shape(&row, find(&row, id)?, true)),
             Some(Found::Aws(policy)) if version_id(policy.version) == id => Ok(PolicyVersion {
-                document: Some(documents::encoded(&policy.document)),
+                document: Some(percent_encode(&policy.document)),
                 version_id: Some(id.to_owned()),
                 is_default_version: Some(true),
                 create_date: Some(Timestamp(policy.created)),

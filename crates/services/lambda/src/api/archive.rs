@@ -4,13 +4,13 @@ use std::{io::Cursor, path::PathBuf};
 
 use bytes::Bytes;
 use moln_functions::code::{BadZip, inspect};
-use moln_kernel::{ApiError, Context};
+use moln_kernel::{ApiError, Context, encoding::hex};
 use moln_store::blobs::{BlobError, Pinned};
 use sha2::{Digest, Sha256};
 
 use crate::{
     Lambda, errors, limits,
-    tables::{CodeOrigin, CodeRow, hex},
+    tables::{CodeOrigin, CodeRow},
 };
 
 /// The bucket whose keys are directories of this machine, served as they are at every invoke.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use moln_kernel::{ApiError, Context, ids};
+use moln_kernel::{ApiError, Context, encoding::hex, ids};
 use moln_store::Batch;
 
 use crate::{
     Lambda, errors, limits, model as m,
     names::{LATEST, Named},
     state::Address,
-    tables::{CorsRow, UrlRow, hex},
+    tables::{CorsRow, UrlRow},
 };
 
 fn nothing() -> ApiError {

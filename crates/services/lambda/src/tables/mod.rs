@@ -27,13 +27,6 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The form this program writes.
 const VERSION: u8 = 1;
 
-/// Bytes as rows keep them: lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
-}
-
 /// The bytes of a row. A row that JSON cannot hold (a map whose keys are no texts) is the program's mistake.
 pub fn encode<T: Serialize>(row: &T) -> Result<Bytes, StoreError> {
     let mut bytes = vec![VERSION];

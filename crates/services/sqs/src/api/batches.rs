@@ -1,11 +1,11 @@
 //! Batches: ten entries at most, each with a result of its own, all in one commit.
 
-use moln_kernel::{ApiError, Context, Fault};
+use moln_kernel::{ApiError, Context, Fault, encoding::hex};
 
 use super::outgoing::{Draft, Ready, Words, ready, size};
 use crate::{
     Queues, errors,
-    ids::{hex, sequence_number, uuid_text},
+    ids::{sequence_number, uuid_text},
     limits::{BATCH_ENTRIES, BATCH_ID_CHARS, MESSAGE_BYTES},
     model::{
         BatchResultErrorEntry, ChangeMessageVisibilityBatchRequest, ChangeMessageVisibilityBatchResult,

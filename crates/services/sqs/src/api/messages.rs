@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use moln_kernel::{ApiError, Context};
+use moln_kernel::{ApiError, Context, encoding::hex};
 
 use super::{
     attribute_values::{asked, told},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Queues, errors,
-    ids::{hex, sequence_number, uuid_text},
+    ids::{sequence_number, uuid_text},
     limits::{RECEIVE_MESSAGES, VISIBILITY_SECONDS, WAIT_SECONDS},
     live::{
         Queue,

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use moln_kernel::{ApiError, Context, Principal};
+use moln_kernel::{ApiError, Context, Principal, encoding::hex};
 use sha2::{Digest, Sha256};
 
 use super::attribute_values::{bad_character, checked, refused_character, trace_header};
 use crate::{
     errors,
-    ids::{hex, uuid},
+    ids::uuid,
     limits::{DELAY_SECONDS, ID_CHARS, TRACE_BYTES},
     live::{Queue, queue::Meta, send::Outgoing},
     md5,

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use moln_kernel::{
     ApiError, Context, Lineage, Timestamp,
     clock::BoxFuture,
+    encoding::hex,
     ports::{QueueAttributeValue, QueueFacts, QueueMessageAttribute, ReceiveFromQueue, ReceivedMessage},
 };
 
 use crate::{
     Queues, errors,
-    ids::{hex, uuid_text},
+    ids::uuid_text,
     limits::{POLLED_AT_ONCE, POLLED_BYTES, RECEIVE_MESSAGES, SETTLED_AT_ONCE, VISIBILITY_SECONDS},
     live::{
         Queue,
