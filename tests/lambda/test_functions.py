@@ -91,6 +91,23 @@ def test_reserved_zero_throttles_and_a_hundred_stay_for_everyone(functions, make
     assert call(functions, function, 1)[0]["said"] == 1
 
 
+def test_what_no_function_and_no_alias_may_be(functions, make):
+    function = make(Publish=True)
+    with pytest.raises(ClientError, match="Value '901' at 'timeout' .* less than or equal to 900"):
+        functions.update_function_configuration(FunctionName=function, Timeout=901)
+    with pytest.raises(ClientError, match="Value '901' at 'timeout'"):
+        make(Timeout=901)
+    alias = {"FunctionName": function, "FunctionVersion": "1"}
+    with pytest.raises(ClientError, match="Value '12' at 'name' failed"):
+        functions.create_alias(Name="12", **alias)
+    functions.update_function_code(FunctionName=function, ZipFile=archive(CODE + "# new\n"), Publish=True)
+    functions.create_alias(Name="live", RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}}, **alias)
+    with pytest.raises(ClientError, match="Alias with weights can not be used with Provisioned Concurrency"):
+        functions.put_provisioned_concurrency_config(
+            FunctionName=function, Qualifier="live", ProvisionedConcurrentExecutions=1
+        )
+
+
 def test_an_old_revision_id_changes_nothing(functions, make):
     function = make(Description="first")
     with pytest.raises(ClientError) as refused:

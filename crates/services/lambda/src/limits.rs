@@ -23,6 +23,8 @@ pub const CLIENT_CONTEXT_BYTES: usize = 3_583;
 pub const ENVIRONMENT_BYTES: usize = 4_096;
 /// A resource policy, bytes (20 KB).
 pub const POLICY_BYTES: usize = 20_480;
+/// The longest a function may take, seconds. The model's bound is that of other kinds of functions.
+pub const TIMEOUT_SECONDS: u32 = 900;
 /// Characters of a function's name.
 pub const NAME: usize = 64;
 /// Layers of a function.

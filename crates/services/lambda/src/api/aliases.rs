@@ -41,6 +41,17 @@ fn told(address: &Address, name: &str, row: &AliasRow) -> m::AliasConfiguration 
     }
 }
 
+/// A number is a version. The model's pattern says so in a way that it cannot be matched by.
+fn check_name(name: &str) -> Result<(), ApiError> {
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(errors::validation(format!(
+            "1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy regular \
+             expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)"
+        )));
+    }
+    Ok(())
+}
+
 /// Checks where an alias leads.
 fn check(facts: &Facts, address: &Address, row: &AliasRow) -> Result<(), ApiError> {
     if facts.version(&row.version).is_none() {
@@ -90,6 +101,7 @@ impl Lambda {
         ctx: &Context,
         input: m::CreateAliasRequest,
     ) -> Result<m::AliasConfiguration, ApiError> {
+        check_name(&input.name)?;
         let address = Self::named(ctx, &input.function_name, None)?.address;
         let change = self.registry.change(&address).await;
         let before = change.before.clone().ok_or_else(|| errors::function_not_found(&address.arn(), None))?;

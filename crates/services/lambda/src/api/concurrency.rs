@@ -263,12 +263,17 @@ fn overlaps(facts: &Facts, qualifier: &str) -> Result<(), ApiError> {
                 "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
             ));
         }
-    } else if let Some(alias) = facts.aliases.get(qualifier)
-        && facts.provisioned.contains_key(&alias.version)
-    {
-        return Err(errors::conflict(
-            "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
-        ));
+    } else if let Some(alias) = facts.aliases.get(qualifier) {
+        if !alias.weights.is_empty() {
+            return Err(errors::invalid_parameter(
+                "Alias with weights can not be used with Provisioned Concurrency",
+            ));
+        }
+        if facts.provisioned.contains_key(&alias.version) {
+            return Err(errors::conflict(
+                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+            ));
+        }
     }
     Ok(())
 }

@@ -15,6 +15,19 @@ const NAMED: &str = "nodejs20.x, python3.14, provided.al2023, python3.12, python
                      python3.10, python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, \
                      dotnet10, dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2";
 
+/// How long a function may take, seconds.
+pub(super) fn timeout(given: Option<i32>, default: u32) -> Result<u32, ApiError> {
+    let timeout = given.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(default);
+    if timeout > limits::TIMEOUT_SECONDS {
+        return Err(errors::validation(format!(
+            "1 validation error detected: Value '{timeout}' at 'timeout' failed to satisfy constraint: Member must have value \
+             less than or equal to {}",
+            limits::TIMEOUT_SECONDS
+        )));
+    }
+    Ok(timeout)
+}
+
 /// Runtimes with `SnapStart`.
 fn snap_starts(runtime: &str) -> bool {
     matches!(

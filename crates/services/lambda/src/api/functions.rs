@@ -85,7 +85,7 @@ impl Lambda {
             runtime: runtime.to_owned(),
             handler,
             code: taken.row.clone(),
-            timeout: unsigned(input.timeout, 3),
+            timeout: config::timeout(input.timeout, 3)?,
             memory_mb: unsigned(input.memory_size, 128),
             tmp_mb: unsigned(input.ephemeral_storage.as_ref().map(|storage| storage.size), 512),
             architecture: architecture(input.architectures.as_deref()),

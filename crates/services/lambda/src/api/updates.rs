@@ -91,7 +91,7 @@ impl Lambda {
             set(&mut row.role, input.role);
             set(&mut row.handler, input.handler);
             set(&mut row.description, input.description);
-            row.timeout = unsigned(input.timeout, row.timeout);
+            row.timeout = config::timeout(input.timeout, row.timeout)?;
             row.memory_mb = unsigned(input.memory_size, row.memory_mb);
             row.tmp_mb = unsigned(input.ephemeral_storage.map(|storage| storage.size), row.tmp_mb);
             if environment.is_some() {
