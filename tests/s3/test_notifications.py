@@ -5,6 +5,19 @@ import urllib.parse
 
 import pytest
 
+from harness.events import Events
+
+# Answers every event of an object with another object in the same bucket.
+AGAIN = """
+import boto3
+from botocore.config import Config
+
+def handler(event, context):
+    told = event["Records"][0]["s3"]
+    s3 = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
+    s3.put_object(Bucket=told["bucket"]["name"], Key=str(int(told["object"]["key"]) + 1), Body=b"")
+"""
+
 
 @pytest.fixture
 def ears(moln, name):
@@ -123,3 +136,26 @@ def test_what_cannot_be_told(s3, bucket, ears, refused):
     assert put(one(), one(Events=["s3:ObjectCreated:Put"])) == invalid, "they overlap"
     told = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert "QueueConfigurations" not in told and queue.is_silent()
+
+
+def test_a_function_that_writes_into_its_own_bucket_is_stopped(fresh, name):
+    events = Events(fresh, name)
+    s3 = fresh.client("s3", s3={"addressing_style": "path"})
+    bucket = name("bucket")
+    s3.create_bucket(Bucket=bucket)
+    dead = events.queue()
+    function = events.function(source=AGAIN, DeadLetterConfig={"TargetArn": events.arn(dead)})
+    arn = events.functions.get_function(FunctionName=function)["Configuration"]["FunctionArn"]
+    events.functions.add_permission(
+        FunctionName=function, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+    )
+    wanted = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [wanted]}
+    )
+    s3.put_object(Bucket=bucket, Key="0", Body=b"")
+    [letter] = events.take(dead)
+    assert json.loads(letter["Body"])["Records"][0]["s3"]["object"]["key"] == "16"
+    assert "stopped a loop" in letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
+    assert "stopped a loop" in fresh.log_text()
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 17

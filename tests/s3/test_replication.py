@@ -166,7 +166,7 @@ def test_failures_are_told_where_there_are_metrics(moln, s3, new_bucket, name):
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     failures = {"QueueArn": arn, "Events": ["s3:Replication:*"]}
     s3.put_bucket_notification_configuration(
-        Bucket=source, NotificationConfiguration={"QueueConfigurations": [failures], "EventBridgeConfiguration": {}}
+        Bucket=source, NotificationConfiguration={"QueueConfigurations": [failures]}
     )
     to = {"Bucket": f"arn:aws:s3:::{watched}", "Metrics": {"Status": "Enabled"}}
     replicate(s3, source, rule(watched, Destination=to), rule(other, Priority=2))

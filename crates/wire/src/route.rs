@@ -47,15 +47,14 @@ pub fn match_bucket_route(
     let sent = |wanted: &str| query.split('&').any(|pair| same_pair(pair, wanted));
     let mut best: Option<((usize, bool, usize, bool), usize)> = None;
     for (index, operation) in model.operations.iter().enumerate() {
-        // Of a hundred operations most are passed over here, and for most requests, which have no query, all but a few.
-        let Some(fixed) = operation.uri.strip_prefix(level).filter(|_| operation.method == method) else {
+        // Of a hundred operations most are passed over here; for most requests, which have no query, by their length.
+        if query.is_empty() && operation.uri.len() != level.len() || operation.method != method {
             continue;
-        };
-        let fixed = match fixed.strip_prefix('?') {
-            Some(_) if query.is_empty() => continue,
-            Some(fixed) => fixed,
-            None if fixed.is_empty() => "",
-            None => continue,
+        }
+        let fixed = match operation.uri.strip_prefix(level).map(|fixed| (fixed, fixed.strip_prefix('?'))) {
+            Some((_, Some(fixed))) => fixed,
+            Some(("", None)) => "",
+            _ => continue,
         };
         let mut marks = fixed.split('&').filter(|mark| !mark.is_empty());
         if !marks.clone().all(sent) {

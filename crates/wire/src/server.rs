@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
-use moln_kernel::{ApiError, Context, RequestId};
+use moln_kernel::{ApiError, Carried, Context, RequestId};
 
 use crate::{
     ByteStream, Operation, Protocol, Service, ServiceModel,
@@ -39,12 +39,16 @@ pub async fn serve(
     let modelled = model.operations.get(operation);
     // Only S3's answers are looked at afterwards.
     let later = model.buckets.then(|| (Arc::clone(&service), ctx.clone()));
+    let cut_off = modelled.is_some_and(|operation| service.hooks().ends_with_caller(operation));
     let begun = match modelled {
         Some(modelled) => begin(service, ctx, protocol, (operation, modelled), head, body.into()),
         None => Err(ApiError::not_implemented(model.service_id, "this operation")),
     };
     let result = match begun {
-        Ok((answer, modelled)) => answer.await.map(|output| (output, modelled)),
+        Ok((answer, modelled)) => {
+            let result = if cut_off { answer.await } else { Carried::from(answer).await };
+            result.map(|output| (output, modelled))
+        }
         Err(error) => Err(error),
     };
     let mut response = match result {
@@ -126,8 +130,9 @@ const BUCKETS_HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 /// S3's second id: 57 bytes in base64 that tell AWS's support where to look. Ours tells the request's id again.
 pub fn host_id(request_id: &RequestId) -> String {
     use base64::Engine as _;
-    let text = request_id.as_str().as_bytes();
-    let bytes: Vec<u8> = text.iter().chain(text).copied().take(57).collect();
+    let mut bytes = [0; 57];
+    let text = request_id.as_str().bytes().cycle();
+    bytes.iter_mut().zip(text).for_each(|(byte, letter)| *byte = letter);
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
@@ -196,4 +201,87 @@ fn xml_request_id(out: &mut Vec<u8>, request_id: &RequestId) {
     out.extend_from_slice(b"<RequestId>");
     escape(out, request_id.as_str());
     out.extend_from_slice(b"</RequestId>");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use moln_kernel::{AccountId, Endpoint, Principal, Timestamp};
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::{Hooks, ShapeReader, schema};
+
+    static MODEL: ServiceModel = ServiceModel {
+        protocols: &[Protocol::Json10],
+        operations: &[Operation::new("Change"), Operation::new("Wait")],
+        ..ServiceModel::NONE
+    };
+
+    #[derive(Default)]
+    struct Slow {
+        go: Notify,
+        done: Notify,
+    }
+
+    impl Hooks for Slow {
+        fn ends_with_caller(&self, operation: &'static Operation) -> bool {
+            operation.name == "Wait"
+        }
+    }
+
+    impl Service for Slow {
+        fn model(&self) -> &'static ServiceModel {
+            &MODEL
+        }
+        fn call(
+            self: Arc<Self>,
+            _: Context,
+            _: usize,
+            input: &mut dyn ShapeReader,
+        ) -> Result<Answer, ApiError> {
+            input.structure(&schema::UNIT, &mut |_, _| Ok(())).map_err(|_| ApiError::internal(""))?;
+            Ok(crate::answer(async move {
+                self.go.notified().await;
+                self.done.notify_one();
+                Ok(())
+            }))
+        }
+        fn hooks(&self) -> &dyn Hooks {
+            self
+        }
+    }
+
+    /// Begins an operation and goes away.
+    async fn leave(slow: &Arc<Slow>, operation: usize) {
+        let account = AccountId::from("000000000000");
+        let endpoint = Arc::new(Endpoint { scheme: "http", authority: "localhost".into() });
+        let principal = Principal::Account(account.clone());
+        let ctx = Context::internal(account, "us-east-1".into(), principal, endpoint, Timestamp(0));
+        let service: Arc<dyn Service> = Arc::<Slow>::clone(slow);
+        let head = http::Request::new(()).into_parts().0;
+        let body = Bytes::from_static(b"{}");
+        let mut served = Box::pin(serve(service, ctx, Protocol::Json10, operation, &head, body));
+        std::future::poll_fn(|cx| {
+            assert!(served.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_is_ended_without_its_caller() {
+        let slow = Arc::new(Slow::default());
+        leave(&slow, 0).await;
+        slow.go.notify_one();
+        slow.done.notified().await;
+    }
+
+    #[tokio::test]
+    async fn what_only_waits_ends_with_its_caller() {
+        let slow = Arc::new(Slow::default());
+        leave(&slow, 1).await;
+        assert_eq!(Arc::strong_count(&slow), 1);
+    }
 }

@@ -152,17 +152,17 @@ fn joined(mut texts: Vec<String>) -> String {
 impl ShapeWriter for RestWriter {
     fn structure(&mut self, schema: &'static Schema, values: &[&dyn WriteShape]) {
         let present = || {
-            let members = schema.members.iter().enumerate().zip(values);
-            members
-                .filter(|(_, value)| !value.absent())
-                .map(|((index, member), value)| (index, member, *value))
+            let members = schema.members.iter().zip(values);
+            members.filter(|(_, value)| !value.absent()).map(|(member, value)| (member, *value))
         };
-        for (_, member, value) in present().filter(|(_, member, _)| !member.location.answers_in_body()) {
+        for (member, value) in present().filter(|(member, _)| !member.location.answers_in_body()) {
             self.bound(member, value);
         }
         if let Some(payload) = schema.traits.payload {
-            if let Some((_, member, value)) = present().find(|(index, ..)| *index == payload) {
-                self.payload(member, value);
+            if let (Some(member), Some(value)) = (schema.members.get(payload), values.get(payload))
+                && !value.absent()
+            {
+                self.payload(member, *value);
             }
             return;
         }
@@ -171,13 +171,13 @@ impl ShapeWriter for RestWriter {
         if std::ptr::eq(schema, &raw const UNIT) || !has_body && self.codec == Codec::Xml {
             return;
         }
-        let in_body = present().filter(|(_, member, _)| member.location.answers_in_body());
+        let in_body = present().filter(|(member, _)| member.location.answers_in_body());
         let mut body = Vec::with_capacity(256);
         match self.codec {
             Codec::Json => {
                 body.push(b'{');
                 let mut writer = JsonWriter::new(&mut body);
-                in_body.for_each(|(_, member, value)| writer.member(member, value));
+                in_body.for_each(|(member, value)| writer.member(member, value));
                 body.push(b'}');
             }
             Codec::Xml => {

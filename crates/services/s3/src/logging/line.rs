@@ -101,7 +101,8 @@ pub(super) fn of_aside(ctx: &Context, bucket: &Bucket, aside: &Aside<'_>) -> Str
         requester(ctx),
         ctx.request_id.as_str().to_owned(),
         aside.operation.to_owned(),
-        clean(&encoded(aside.key)),
+        // As it would stand in a path.
+        clean(&encoded(aside.key).replace('+', "%20")),
         "\"-\"".to_owned(),
         or_dash(aside.status),
         or_dash(aside.code),
