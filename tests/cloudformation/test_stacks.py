@@ -200,6 +200,12 @@ def test_protection_policy_and_drift(stacks, sqs, name):
     delete(stacks, stack)
 
 
+def test_names_begin_with_a_letter(stacks):
+    for bad, constraint in (("1a", "regular expression"), ("a_b", "regular expression"), ("a" * 129, "equal to 128")):
+        with pytest.raises(ClientError, match=f"Value '{bad}' at 'stackName' .*{constraint}"):
+            stacks.create_stack(StackName=bad, TemplateBody=template({"A": queue()}))
+
+
 def test_capabilities_are_asked_for(stacks, name):
     trust = {
         "Statement": [

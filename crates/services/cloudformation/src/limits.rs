@@ -9,6 +9,8 @@ pub const TEMPLATE_BODY: usize = 51_200;
 pub const TEMPLATE_URL: usize = 1_000_000;
 /// Stacks of an account in a region.
 pub const STACKS: usize = 2_000;
+/// Characters of a stack's name.
+pub const STACK_NAME: usize = 128;
 /// Resources of a stack.
 pub const RESOURCES: usize = 500;
 /// Outputs of a stack.

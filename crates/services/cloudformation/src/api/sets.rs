@@ -95,6 +95,7 @@ impl Stacks {
             }
             Some(stack) => (stack, false),
             None if create && !input.stack_name.starts_with("arn:") => {
+                super::stacks::check_name(&input.stack_name)?;
                 (new_stack(ctx, &input.stack_name, now)?, true)
             }
             None => return Err(validation(format!("Stack [{}] does not exist", input.stack_name))),

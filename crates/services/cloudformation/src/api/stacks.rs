@@ -29,6 +29,23 @@ pub(super) const UPDATABLE: &[&str] = &[
     "IMPORT_ROLLBACK_COMPLETE",
 ];
 
+/// Refuses what can name no stack.
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+    let bad = |constraint: &str| {
+        Err(validation(format!(
+            "1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must {constraint}"
+        )))
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(fits) {
+        return bad("satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*");
+    }
+    if name.len() > limits::STACK_NAME {
+        return bad("have length less than or equal to 128");
+    }
+    Ok(())
+}
+
 impl Stacks {
     pub(super) async fn policy_text(
         &self,
@@ -59,6 +76,7 @@ impl Stacks {
         input: CreateStackInput,
     ) -> Result<CreateStackOutput, ApiError> {
         let asked = format!("{input:?}");
+        check_name(&input.stack_name)?;
         if let Some(there) = core::find(&*self.store.snapshot(), ctx, &input.stack_name)? {
             let token = input.client_request_token.as_deref();
             let again =
