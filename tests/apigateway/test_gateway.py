@@ -197,6 +197,12 @@ def test_domain_names_lead_to_stages(moln, apis, new_api, says, name):
     event = Http(moln, api.api).event("GET", "/shop/v1/x", host=domain)
     assert (event["rawPath"], event["requestContext"]["domainName"]) == ("/x", domain)
     assert api("GET", "/shop/v2", host=domain).status == 404
+    for what, remove in (
+        (f"API {api.api}", lambda: apis.delete_api(ApiId=api.api)),
+        (r"stage \$default", lambda: apis.delete_stage(ApiId=api.api, StageName="$default")),
+    ):
+        with pytest.raises(ClientError, match=f"Deleting {what} failed. Please remove all API mappings for the"):
+            remove()
     apis.delete_domain_name(DomainName=domain)
 
 

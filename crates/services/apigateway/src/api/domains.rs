@@ -224,6 +224,23 @@ impl Apis {
         Ok(())
     }
 
+    /// Refuses to remove what a domain name leads to: an API, or one of its stages.
+    pub(super) fn unmapped(&self, ctx: &Context, api: &str, stage: Option<&str>) -> Result<(), ApiError> {
+        let registry = self.registry();
+        let leads = |mapping: &ApiMapping| {
+            mapping.api_id == api && stage.is_none_or(|stage| mapping.stage == stage)
+        };
+        let mine = registry.domains.values();
+        let mut mine = mine.filter(|domain| domain.account == ctx.account && domain.region == ctx.region);
+        if !mine.any(|domain| domain.mappings.values().any(|mapping| leads(mapping))) {
+            return Ok(());
+        }
+        let (what, name) = stage.map_or(("API", api), |stage| ("stage", stage));
+        Err(errors::bad_request(format!(
+            "Deleting {what} {name} failed. Please remove all API mappings for the {what} from your custom domain names."
+        )))
+    }
+
     pub(crate) fn mapping<O: Shape>(&self, ctx: &Context, domain: &str, id: &str) -> Result<O, ApiError> {
         recast(&**self.domain(ctx, domain)?.mappings.get(id).ok_or_else(no_mapping)?)
     }

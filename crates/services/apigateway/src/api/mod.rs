@@ -145,6 +145,7 @@ impl Apigatewayv2 for Apis {
 
     async fn delete_api(&self, ctx: &Context, input: model::DeleteApiRequest) -> Result<(), ApiError> {
         self.change(ctx, &input.api_id, |draft| {
+            self.unmapped(ctx, &input.api_id, None)?;
             draft.remove_api();
             Ok(())
         })
@@ -251,7 +252,11 @@ impl Apigatewayv2 for Apis {
     }
 
     async fn delete_stage(&self, ctx: &Context, input: model::DeleteStageRequest) -> Result<(), ApiError> {
-        self.change(ctx, &input.api_id, |draft| draft.remove_stage(&input.stage_name)).await
+        self.change(ctx, &input.api_id, |draft| {
+            self.unmapped(ctx, &input.api_id, Some(&input.stage_name))?;
+            draft.remove_stage(&input.stage_name)
+        })
+        .await
     }
 
     async fn delete_vpc_link(
