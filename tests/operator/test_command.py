@@ -34,6 +34,7 @@ def test_env_points_a_shell_at_the_server(fresh):
     shell = subprocess.run(
         ["sh", "-euc", script], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, check=True
     )
+    assert "export AWS_DISABLE_HOST_PREFIX_INJECTION=true\n" in exports
     endpoint, key, secret, region, region_of_sdks = shell.stdout.split("|")
     assert endpoint.startswith("http://")
     assert key and secret and region == region_of_sdks == "us-east-1"

@@ -23,6 +23,8 @@ pub(super) fn run(options: &Env) -> Result<ExitCode, Failure> {
         ("AWS_DEFAULT_REGION", options.region.as_str()),
         // the SDKs for JavaScript, Go, Java and version 2 of the AWS CLI that one.
         ("AWS_REGION", options.region.as_str()),
+        // Some operations (a live tail of logs) would be asked of `streaming-` and the host, which has no such name.
+        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"),
     ] {
         say(&line(options.shell, name, value));
     }
