@@ -180,6 +180,13 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether work on an operation ends with its caller. What was begun is ended otherwise: a caller that goes away
+    /// while a change is written must not leave what the service remembers behind what is on disk.
+    fn ends_with_caller(&self, operation: &'static Operation) -> bool {
+        let _ = operation;
+        false
+    }
+
     /// Looks at every answer, success or error, before it leaves; `operation`: none for [`Hooks::raw`]. S3 adds CORS
     /// headers here.
     fn finish(
