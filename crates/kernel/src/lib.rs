@@ -3,6 +3,7 @@
 //! The kernel knows no service and does no I/O.
 
 pub mod arn;
+mod carried;
 pub mod clock;
 pub mod context;
 pub mod encoding;
@@ -16,6 +17,7 @@ pub mod resources;
 pub mod tags;
 
 pub use arn::Arn;
+pub use carried::Carried;
 pub use clock::{Clock, ManualClock, MovableClock, SharedClock, SystemClock, Timestamp};
 pub use context::{AccountId, Caller, Context, Endpoint, Principal, Region, RequestId, Session};
 pub use error::{ApiError, Fault};

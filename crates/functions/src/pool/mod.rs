@@ -1,7 +1,6 @@
 //! Which environments there are: found, started, kept, replaced and ended here. Their number, their memory and how many
 //! start at once are bounded; who finds none free waits, and not for ever.
 
-mod carried;
 mod fill;
 mod group;
 mod run;

@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use moln_kernel::{ids::hex_id, ports::LogTarget};
+use moln_kernel::{Carried, ids::hex_id, ports::LogTarget};
 
-use super::{Claim, Pool, Resident, Seat, carried::Carried, seats::Permit};
+use super::{Claim, Pool, Resident, Seat, seats::Permit};
 use crate::{
     Family, Finished, Invocation, Revision, Unavailable,
     capture::{Log, LogFacts, Phase, Platform},

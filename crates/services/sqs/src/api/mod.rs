@@ -40,6 +40,11 @@ impl Hooks for Queues {
         (!missing.path.contains('.')).then(|| errors::missing_parameter(missing.member))
     }
 
+    /// A receiver that has gone away takes no messages.
+    fn ends_with_caller(&self, operation: &'static Operation) -> bool {
+        operation.name == "ReceiveMessage"
+    }
+
     /// A query request without `QueueUrl` is meant for the queue it was posted to.
     fn adopt(&self, _: &'static Operation, head: &http::request::Parts, params: &mut Params<'_>) {
         if params.contains("QueueUrl") || head.uri.path().trim_matches('/').is_empty() {

@@ -1,21 +1,26 @@
 //! Work that its caller carries on, and that goes on without one.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
 
-type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+use crate::clock::BoxFuture;
 
 /// Runs where it is awaited: a task of its own would cost a change of tasks on either side. What is dropped before it has
 /// ended goes on in a task of its own.
-pub(super) struct Carried<T: Send + 'static>(Option<Work<T>>);
+pub struct Carried<T: Send + 'static>(Option<BoxFuture<'static, T>>);
 
 impl<T: Send + 'static> Carried<T> {
     /// To be awaited within a tokio runtime.
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(Some(Box::pin(work)))
+    pub fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self::from(Box::pin(work) as BoxFuture<'static, T>)
+    }
+}
+
+impl<T: Send + 'static> From<BoxFuture<'static, T>> for Carried<T> {
+    fn from(work: BoxFuture<'static, T>) -> Self {
+        Self(Some(work))
     }
 }
 
