@@ -1,10 +1,15 @@
 //! What a service offers to templates: one handler for each `CloudFormation` resource type it owns. The engine that
 //! orders resources and resolves references is elsewhere; a handler sees plain JSON properties.
 
+pub mod properties;
+mod resource_type;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+pub use resource_type::ResourceType;
 
 use crate::{ApiError, Context, clock::BoxFuture};
 
@@ -17,6 +22,29 @@ pub struct Resource {
     pub reference: String,
     /// What `Fn::GetAtt` gives, by attribute name.
     pub attributes: BTreeMap<String, Value>,
+}
+
+impl Resource {
+    /// A resource whose `Ref` is its id.
+    pub fn new(id: impl Into<String>) -> Self {
+        let id = id.into();
+        Self { reference: id.clone(), id, attributes: BTreeMap::new() }
+    }
+
+    /// The same with another `Ref`.
+    pub fn called(mut self, reference: impl Into<String>) -> Self {
+        self.reference = reference.into();
+        self
+    }
+
+    /// The same with an attribute; one that is `None` is left out.
+    pub fn with(mut self, attribute: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        if !value.is_null() {
+            self.attributes.insert(attribute.to_owned(), value);
+        }
+        self
+    }
 }
 
 /// Where a resource comes from: its generated name is made of these.
@@ -32,6 +60,14 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// `STACK-LOGICALID-SUFFIX`, its beginning cut where the whole would be longer than `most` characters.
+    pub fn name(&self, most: usize) -> String {
+        let suffix = self.suffix(12);
+        let room = most.saturating_sub(suffix.len() + 1);
+        let stem: String = format!("{}-{}", self.stack, self.logical_id).chars().take(room).collect();
+        format!("{stem}-{suffix}")
+    }
+
     /// The random-looking end of a generated name: upper-case base 32 letters (at most 25), the same ones for the same
     /// origin.
     pub fn suffix(&self, letters: usize) -> String {
@@ -45,6 +81,20 @@ impl Origin {
         }
         let bits = hash.finalize().iter().take(16).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
         crate::ids::base32_of(bits, letters)
+    }
+}
+
+/// Live properties without what the template does not say: services fill in defaults, which are nobody's drift.
+pub fn as_expected(expected: &Value, live: Value) -> Value {
+    match (expected, live) {
+        (Value::Object(expected), Value::Object(live)) => {
+            let said = live.into_iter().filter_map(|(name, value)| {
+                let value = as_expected(expected.get(&name)?, value);
+                Some((name, value))
+            });
+            Value::Object(said.collect())
+        }
+        (_, live) => live,
     }
 }
 
@@ -111,6 +161,19 @@ pub trait ResourceHandler: Send + Sync {
     fn read<'a>(&'a self, ctx: &'a Context, id: &'a str)
     -> BoxFuture<'a, Result<Option<Resource>, ApiError>>;
 
+    /// The properties the resource has now, in the form in which a template would write them: those of `expected` that can
+    /// be told, null where one is not set any more. What the template does not say is nobody's drift, so that it is not
+    /// told. `None`: the type does not tell, and nothing is claimed of it. Asked only of a resource that is there.
+    fn live<'a>(
+        &'a self,
+        ctx: &'a Context,
+        id: &'a str,
+        expected: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, ApiError>> {
+        let _ = (ctx, id, expected);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// How the type writes tags, when it knows them.
     fn tag_form(&self) -> Option<TagForm> {
         self.properties().contains(&"Tags").then_some(TagForm::List)
@@ -119,5 +182,25 @@ pub trait ResourceHandler: Send + Sync {
     /// Whether going from one set of properties to another makes a new resource.
     fn replaces(&self, before: &Value, after: &Value) -> bool {
         self.replacing().iter().any(|name| before.get(name) != after.get(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_name_keeps_its_end() {
+        let origin = Origin { stack: "shop".into(), logical_id: "Orders".into(), token: "t".into() };
+        let name = origin.name(64);
+        assert!(name.starts_with("shop-Orders-") && name.ends_with(&origin.suffix(12)), "{name}");
+        assert_eq!(origin.name(20), format!("shop-Or-{}", origin.suffix(12)));
+    }
+
+    #[test]
+    fn a_resource_tells_what_there_is() {
+        let resource = Resource::new("g|s").called("s").with("Arn", "a").with("Url", None::<String>);
+        assert_eq!((resource.id.as_str(), resource.reference.as_str()), ("g|s", "s"));
+        assert_eq!(resource.attributes, BTreeMap::from([("Arn".to_owned(), "a".into())]));
     }
 }
