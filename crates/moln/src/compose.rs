@@ -199,6 +199,8 @@ pub(crate) fn compose(
         objects: Some(buckets.clone()),
         functions: Some(lambda.clone()),
         topics: None,
+        parameters: None,
+        secrets: None,
         endpoint: Endpoint { scheme: platform.0, authority: platform.1.to_string().into() },
     })
     .map_err(bad)?;

@@ -8,6 +8,7 @@ mod logs;
 mod metrics;
 mod objects;
 mod queues;
+mod values;
 
 pub use events::{BusEvent, PublishToTopic, PutEvent};
 pub use functions::{FunctionAnswer, InvocationType, InvokeFunction};
@@ -19,3 +20,4 @@ pub use queues::{
     QueueAttributeValue, QueueFacts, QueueMessage, QueueMessageAttribute, ReceiveFromQueue, ReceivedMessage,
     SendToQueue,
 };
+pub use values::{Secrets, StoredParameter, StoredParameters};

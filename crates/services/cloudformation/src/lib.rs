@@ -8,12 +8,14 @@
 //! - A type or a property that nobody knows fails the stack before anything is made.
 //!
 //! # Rooms
-//! `core` reads and changes rows, `sources` are templates on their way in, `plan` is what an update comes to, `engine` carries
-//! operations out, `own` are the types of this service itself (nested stacks, custom resources, wait conditions), `site` is where
+//! `core` reads and changes rows, `sources` are templates on their way in, `dynamic` what they refer to elsewhere, `plan` is what
+//! an update comes to, `drift` how a resource differs from its template, `engine` carries operations out, `own` are the types of this service itself (nested stacks, custom resources, wait conditions), `site` is where
 //! custom resources answer, `api` is the operations, [`tables`] all that stands on disk.
 
 mod api;
 mod core;
+mod drift;
+mod dynamic;
 mod engine;
 pub mod errors;
 pub mod limits;
@@ -32,7 +34,7 @@ use moln_fabric::Workers;
 use moln_kernel::{
     Endpoint, SharedClock,
     pagination::Pagination,
-    ports::{InvokeFunction, Objects, PublishToTopic},
+    ports::{InvokeFunction, Objects, PublishToTopic, Secrets, StoredParameters},
     resources::ResourceHandler,
 };
 use moln_store::{Store, StoreError};
@@ -55,6 +57,10 @@ pub struct Ports {
     pub functions: Option<Arc<dyn InvokeFunction>>,
     /// Topics behind custom resources, and those that hear of events.
     pub topics: Option<Arc<dyn PublishToTopic>>,
+    /// Parameters that templates name.
+    pub parameters: Option<Arc<dyn StoredParameters>>,
+    /// Secrets that templates name.
+    pub secrets: Option<Arc<dyn Secrets>>,
     /// Under which address functions reach this server.
     pub endpoint: Endpoint,
 }
@@ -67,6 +73,8 @@ pub struct Stacks {
     objects: Option<Arc<dyn Objects>>,
     functions: Option<Arc<dyn InvokeFunction>>,
     topics: Option<Arc<dyn PublishToTopic>>,
+    parameters: Option<Arc<dyn StoredParameters>>,
+    secrets: Option<Arc<dyn Secrets>>,
     endpoint: Endpoint,
     pagination: Pagination,
     /// Decisions on stacks, one at a time.
@@ -89,6 +97,8 @@ impl Stacks {
             objects: ports.objects,
             functions: ports.functions,
             topics: ports.topics,
+            parameters: ports.parameters,
+            secrets: ports.secrets,
             endpoint: ports.endpoint,
             pagination,
             changing: tokio::sync::Mutex::default(),

@@ -149,6 +149,45 @@ impl Stacks {
         String::from_utf8(bytes).map_err(|_| validation("Template format error: unsupported structure."))
     }
 
+    /// What SSM parameters hold that the template's parameters name.
+    async fn stored_parameters(
+        &self,
+        ctx: &Context,
+        template: &Template,
+        given: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, ApiError> {
+        let mut resolved = BTreeMap::new();
+        for parameter in template.parameters().iter().filter(|parameter| parameter.is_ssm()) {
+            let name = &parameter.name;
+            let Some(stored) = given.get(name).or(parameter.default.as_ref()) else {
+                return Err(validation(format!(
+                    "Parameter {name} should either have input value or default value"
+                )));
+            };
+            let Some(parameters) = &self.parameters else {
+                return Err(validation(format!(
+                    "Parameter {name} has type {}: there is no SSM Parameter Store here yet.",
+                    parameter.kind
+                )));
+            };
+            let found = match parameters.parameter(ctx, stored, None).await {
+                Err(error) if error.code.starts_with("ParameterNotFound") => {
+                    return Err(validation(format!(
+                        "Unable to fetch parameters [{stored}] from parameter store for this account."
+                    )));
+                }
+                found => found?,
+            };
+            if found.kind == "SecureString" {
+                return Err(validation(format!(
+                    "Parameters [{stored}] referenced by template have types not supported by CloudFormation."
+                )));
+            }
+            resolved.insert(name.clone(), found.value);
+        }
+        Ok(resolved)
+    }
+
     /// Reads a template and carries out its macros. Fills in what the configuration says of its parameters.
     pub(crate) async fn process(
         &self,
@@ -159,7 +198,7 @@ impl Stacks {
         given: BTreeMap<String, String>,
     ) -> Result<Source, ApiError> {
         let first = Template::parse(&text).map_err(problem)?;
-        let resolved = stored_parameters(&first, &given)?;
+        let resolved = self.stored_parameters(ctx, &first, &given).await?;
         let arguments = Arguments { given, resolved };
         let settled = first.settle(&arguments).map_err(problem)?;
         config.description = first.description().map(str::to_owned);
@@ -196,24 +235,6 @@ fn failed(words: impl Into<String>) -> ApiError {
 /// The failure of a macro as a refusal.
 pub(crate) fn refusal(error: ApiError) -> ApiError {
     if error.code == MACRO_FAILED { validation(error.message) } else { error }
-}
-
-/// What SSM parameters hold that the template's parameters name.
-fn stored_parameters(
-    template: &Template,
-    given: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, ApiError> {
-    let Some(parameter) = template.parameters().iter().find(|parameter| parameter.is_ssm()) else {
-        return Ok(BTreeMap::new());
-    };
-    let name = &parameter.name;
-    if !given.contains_key(name) && parameter.default.is_none() {
-        return Err(validation(format!("Parameter {name} should either have input value or default value")));
-    }
-    Err(validation(format!(
-        "Parameter {name} has type {}: there is no SSM Parameter Store here yet.",
-        parameter.kind
-    )))
 }
 
 /// A stored template, ready to be prepared.

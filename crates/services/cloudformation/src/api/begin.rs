@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     Stacks,
     core::{self, place},
+    dynamic::{is_secure, references},
     engine::{self, operation, prepared, unknown_properties},
     errors::validation,
     limits,
@@ -133,6 +134,22 @@ impl Stacks {
                 "Template format error: Unrecognized resource types: [{}]",
                 unknown.join(", ")
             )));
+        }
+        // Databases and volumes leave snapshots; none of them is known here.
+        for wanted in prepared.resources() {
+            let policies = [
+                (&wanted.deletion_policy, "deletion policy"),
+                (&wanted.update_replace_policy, "update replace policy"),
+            ];
+            if let Some((_, words)) = policies.into_iter().find(|(policy, _)| *policy == "Snapshot") {
+                return Err(validation(format!(
+                    "Template error: resource type {} does not support {words} Snapshot",
+                    wanted.kind
+                )));
+            }
+        }
+        if direct {
+            refuse_secure(&prepared)?;
         }
         let count = prepared.resources().len();
         if count > limits::RESOURCES {
@@ -398,6 +415,23 @@ impl Stacks {
             }
         }
     }
+}
+
+/// Refuses references to secure parameters, which no type here takes.
+pub(super) fn refuse_secure(prepared: &Prepared) -> Result<(), ApiError> {
+    let mut places = Vec::new();
+    for declared in prepared.template().resources() {
+        let Some(properties) = declared.node.get("Properties") else { continue };
+        let properties = properties.to_json();
+        let mut found = Vec::new();
+        references(&properties, &format!("{}/Properties", declared.kind), &mut found);
+        let secure = found.into_iter().filter(|(_, reference)| is_secure(reference));
+        places.extend(secure.map(|(path, _)| path));
+    }
+    if places.is_empty() {
+        return Ok(());
+    }
+    Err(validation(format!("SSM Secure reference is not supported in: [{}]", places.join(","))))
 }
 
 /// The last tokens are enough to know a call that comes again.

@@ -4,7 +4,7 @@ use moln_kernel::{ApiError, Context, Timestamp, ids::Uuid};
 use moln_store::Snapshot;
 
 use super::{
-    begin::{Options, new_stack, rollback_row, tag_rows},
+    begin::{Options, new_stack, refuse_secure, rollback_row, tag_rows},
     shapes,
     stacks::topics,
 };
@@ -162,7 +162,14 @@ impl Stacks {
         };
         let source = match self.judge(ctx, &stack, &mut config, (text.clone(), false), values).await {
             Ok(judged) => {
-                let changes = self.changes(ctx, &stack, &config, &judged.prepared);
+                let changes = match refuse_secure(&judged.prepared) {
+                    Ok(()) => self.changes(ctx, &stack, &config, &judged.prepared),
+                    Err(error) => Err(error),
+                };
+                let changes = match changes {
+                    Ok(changes) => self.resolvable(ctx, changes).await,
+                    Err(error) => Err(error),
+                };
                 match changes {
                     Ok(changes) => {
                         let nothing = !create

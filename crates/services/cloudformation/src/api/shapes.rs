@@ -58,7 +58,7 @@ fn outputs(config: &Config) -> Option<Vec<Output>> {
 pub(super) fn stack(row: &StackRow) -> Stack {
     let deleted = row.status == "DELETE_COMPLETE";
     let failed = row.status.starts_with("ROLLBACK");
-    let drift = row.drift.as_ref();
+    let (stack_drift_status, last_check_timestamp) = drift_of(row.drift.as_ref());
     Stack {
         stack_id: Some(row.id.clone()),
         stack_name: row.name.clone(),
@@ -81,17 +81,14 @@ pub(super) fn stack(row: &StackRow) -> Stack {
         enable_termination_protection: (!deleted).then_some(row.protected),
         parent_id: row.parent.clone(),
         root_id: row.root.clone(),
-        drift_information: Some(StackDriftInformation {
-            stack_drift_status: drift.map_or("NOT_CHECKED", |(status, _)| status).to_owned(),
-            last_check_timestamp: drift.map(|(_, at)| Timestamp(*at)),
-        }),
+        drift_information: Some(StackDriftInformation { stack_drift_status, last_check_timestamp }),
         retain_except_on_create: row.retain_except_on_create,
         ..Stack::default()
     }
 }
 
 pub(super) fn summary(row: &StackRow) -> StackSummary {
-    let drift = row.drift.as_ref();
+    let (stack_drift_status, last_check_timestamp) = drift_of(row.drift.as_ref());
     StackSummary {
         stack_id: Some(row.id.clone()),
         stack_name: row.name.clone(),
@@ -103,10 +100,7 @@ pub(super) fn summary(row: &StackRow) -> StackSummary {
         stack_status_reason: row.reason.clone(),
         parent_id: row.parent.clone(),
         root_id: row.root.clone(),
-        drift_information: Some(StackDriftInformationSummary {
-            stack_drift_status: drift.map_or("NOT_CHECKED", |(status, _)| status).to_owned(),
-            last_check_timestamp: drift.map(|(_, at)| Timestamp(*at)),
-        }),
+        drift_information: Some(StackDriftInformationSummary { stack_drift_status, last_check_timestamp }),
         last_operations: None,
     }
 }
@@ -137,15 +131,15 @@ fn physical(row: &ResourceRow) -> Option<String> {
     Some(row.physical_id.chars().take(limits::PHYSICAL_ID).collect::<String>()).filter(|id| !id.is_empty())
 }
 
-pub(super) fn drift_of(row: &ResourceRow) -> StackResourceDriftInformation {
-    StackResourceDriftInformation {
-        stack_resource_drift_status: row
-            .drift
-            .as_ref()
-            .map_or("NOT_CHECKED", |(status, _)| status)
-            .to_owned(),
-        last_check_timestamp: row.drift.as_ref().map(|(_, at)| Timestamp(*at)),
-    }
+/// Status of a drift detection, and when it was.
+fn drift_of(found: Option<&(String, u64)>) -> (String, Option<Timestamp>) {
+    let status = found.map_or("NOT_CHECKED", |(status, _)| status);
+    (status.to_owned(), found.map(|(_, at)| Timestamp(*at)))
+}
+
+fn resource_drift(row: &ResourceRow) -> StackResourceDriftInformation {
+    let (stack_resource_drift_status, last_check_timestamp) = drift_of(row.drift.as_ref());
+    StackResourceDriftInformation { stack_resource_drift_status, last_check_timestamp }
 }
 
 pub(super) fn resource(stack: &StackRow, row: &ResourceRow) -> StackResource {
@@ -158,7 +152,7 @@ pub(super) fn resource(stack: &StackRow, row: &ResourceRow) -> StackResource {
         timestamp: Timestamp(row.updated),
         resource_status: row.status.clone(),
         resource_status_reason: row.reason.clone(),
-        drift_information: Some(drift_of(row)),
+        drift_information: Some(resource_drift(row)),
         module_info: None::<ModuleInfo>,
         ..StackResource::default()
     }
@@ -175,12 +169,13 @@ pub(super) fn detail(stack: &StackRow, row: &ResourceRow) -> StackResourceDetail
         resource_status: row.status.clone(),
         resource_status_reason: row.reason.clone(),
         metadata: Some(row.metadata.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string)),
-        drift_information: Some(drift_of(row)),
+        drift_information: Some(resource_drift(row)),
         ..StackResourceDetail::default()
     }
 }
 
 pub(super) fn resource_summary(row: &ResourceRow) -> StackResourceSummary {
+    let (stack_resource_drift_status, last_check_timestamp) = drift_of(row.drift.as_ref());
     StackResourceSummary {
         logical_resource_id: row.logical_id.clone(),
         physical_resource_id: physical(row),
@@ -189,12 +184,8 @@ pub(super) fn resource_summary(row: &ResourceRow) -> StackResourceSummary {
         resource_status: row.status.clone(),
         resource_status_reason: row.reason.clone(),
         drift_information: Some(StackResourceDriftInformationSummary {
-            stack_resource_drift_status: row
-                .drift
-                .as_ref()
-                .map_or("NOT_CHECKED", |(status, _)| status)
-                .to_owned(),
-            last_check_timestamp: row.drift.as_ref().map(|(_, at)| Timestamp(*at)),
+            stack_resource_drift_status,
+            last_check_timestamp,
         }),
         module_info: None,
     }

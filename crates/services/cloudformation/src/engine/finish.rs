@@ -129,6 +129,10 @@ impl Run {
         let mut rows: Vec<_> = self.rows().values().cloned().collect();
         let update = self.operation.phase == Phase::Updating;
         self.turn(|snapshot, stack, batch| {
+            if stack.operation.as_ref().is_some_and(Operation::is_broken_off) {
+                // The caller's word came while the last step ended.
+                return self.failing(stack, batch, if update { "User Initiated" } else { "" });
+            }
             let mut exports = Batch::default();
             if let Some(why) = export(snapshot, &mut exports, stack, &outputs)? {
                 return self.failing(stack, batch, &why);

@@ -70,20 +70,6 @@ pub(crate) fn tagged(maker: &Maker, properties: &mut Value, tags: &[(String, Str
     }
 }
 
-/// The first dynamic reference in some properties, with its braces.
-pub(crate) fn dynamic_reference(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => {
-            let from = text.find("{{resolve:")?;
-            let rest = text.get(from..)?;
-            rest.get(..rest.find("}}")? + 2)
-        }
-        Value::Array(items) => items.iter().find_map(dynamic_reference),
-        Value::Object(members) => members.values().find_map(dynamic_reference),
-        _ => None,
-    }
-}
-
 impl Run {
     /// Makes what a new stack's template says.
     pub(super) async fn creating(self: &Arc<Self>) -> Result<(), Failure> {
@@ -145,13 +131,21 @@ impl Run {
             }
             return Ok(failed);
         }
+        // Before a crash, perhaps: then nothing else begins.
+        let has_failed =
+            |row: &&ResourceRow| row.operation == self.operation.id && row.status.ends_with("_FAILED");
+        let mut failed: BTreeSet<String> =
+            self.rows().values().filter(has_failed).map(|row| row.logical_id.clone()).collect();
+        if !failed.is_empty() {
+            self.stop();
+        }
         let graph: Graph = prepared
             .resources()
             .iter()
             .map(|wanted| (wanted.logical.clone(), wanted.depends_on.iter().cloned().collect()))
             .collect();
         let prepared = Arc::clone(prepared);
-        self.walk(&graph, true, move |run, logical| {
+        let more = self.walk(&graph, true, move |run, logical| {
             let prepared = Arc::clone(&prepared);
             Box::pin(async move {
                 match prepared.resource(&logical) {
@@ -159,8 +153,9 @@ impl Run {
                     None => Ok(()),
                 }
             })
-        })
-        .await
+        });
+        failed.extend(more.await?);
+        Ok(failed)
     }
 
     /// Makes one resource, changes it, replaces it, or leaves it as it is.
@@ -237,11 +232,6 @@ impl Run {
         let scope = self.scope().map_err(told)?;
         let mut properties =
             prepared.properties(&wanted.logical, &scope).map_err(|problem| Refusal(problem.text))?;
-        if let Some(reference) = dynamic_reference(&properties) {
-            return Err(Refusal(format!(
-                "Could not resolve the dynamic reference {reference}: the service it names is not here yet."
-            )));
-        }
         let mut batch = Batch::default();
         self.imports(&mut batch, &scope).map_err(told)?;
         if let Some(maker) = self.service.maker(&wanted.kind) {

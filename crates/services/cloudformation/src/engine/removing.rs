@@ -29,42 +29,47 @@ impl Run {
     }
 
     async fn remove_all(self: &Arc<Self>) -> Result<(), Failure> {
-        let is_there = |row: &&ResourceRow| row.status != "DELETE_COMPLETE" && row.status != "DELETE_SKIPPED";
+        // First what an update that failed and was not undone has replaced.
+        let all: BTreeSet<String> = self.rows().keys().cloned().collect();
+        let mut failed = self.clean(&all).await?;
         let graph: Graph = self
             .rows()
             .values()
-            .filter(is_there)
+            .filter(|row| is_there(row))
             .map(|row| (row.logical_id.clone(), row.depends.iter().cloned().collect()))
             .collect();
-        let failed = self
-            .walk(&reversed(&graph), false, |run, logical| {
-                Box::pin(async move { run.remove(&logical).await })
-            })
-            .await?;
+        let graph = reversed(&graph);
+        let more =
+            self.walk(&graph, false, |run, logical| Box::pin(async move { run.remove(&logical).await }));
+        failed.extend(more.await?);
         self.removed(&failed).await
     }
 
     /// Removes what an update leaves over: what is not in the template any more, and what was replaced.
     pub(super) async fn cleaning(self: &Arc<Self>) -> Result<(), Failure> {
-        let undone = self.operation.phase == Phase::CleaningUndone;
-        let kept: BTreeSet<String> = if undone {
+        let kept: BTreeSet<String> = if self.operation.phase == Phase::CleaningUndone {
             self.rows().values().filter(|row| !row.fresh).map(|row| row.logical_id.clone()).collect()
         } else {
             let prepared = self.prepared(&self.stack.config)?;
             prepared.resources().iter().map(|wanted| wanted.logical.clone()).collect()
         };
-        let graph = leftovers(&self.rows(), &kept, undone);
-        let failed = self
-            .walk(&reversed(&graph), false, |run, name| {
-                Box::pin(async move {
-                    match name.split_once(OLD) {
-                        Some((logical, number)) => run.remove_old(logical, number.parse().unwrap_or(0)).await,
-                        None => run.remove(&name).await,
-                    }
-                })
-            })
-            .await?;
+        let failed = self.clean(&kept).await?;
         self.removed(&failed).await
+    }
+
+    /// Removes every resource but some, and what resources were before they were replaced. Answers whose removal failed.
+    async fn clean(self: &Arc<Self>, kept: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
+        let graph = reversed(&leftovers(&self.rows(), kept, self.operation.phase));
+        let failed = self.walk(&graph, false, |run, name| {
+            Box::pin(async move {
+                match name.split_once(OLD) {
+                    Some((logical, number)) => run.remove_old(logical, number.parse().unwrap_or(0)).await,
+                    None => run.remove(&name).await,
+                }
+            })
+        });
+        let logical = |name: String| name.split(OLD).next().map(str::to_owned);
+        Ok(failed.await?.into_iter().filter_map(logical).collect())
     }
 
     /// Whether a resource is left alone, by its policy or the caller's wish.
@@ -125,8 +130,7 @@ impl Run {
     /// Removes what a resource was before it was replaced.
     async fn remove_old(self: Arc<Self>, logical: &str, number: usize) -> Outcome {
         let Some(row) = self.row(logical) else { return Ok(()) };
-        let undone = self.operation.phase == Phase::CleaningUndone;
-        let Some((_, old)) = olds(&row, undone).into_iter().find(|(n, _)| *n == number) else {
+        let Some((_, old)) = olds(&row, self.operation.phase).into_iter().find(|(n, _)| *n == number) else {
             return Ok(());
         };
         let old = old.clone();
@@ -175,8 +179,13 @@ impl Run {
     }
 }
 
-/// What is to be removed after an update, and what depends on what among it.
-fn leftovers(rows: &BTreeMap<String, ResourceRow>, kept: &BTreeSet<String>, undone: bool) -> Graph {
+/// Whether a resource was not removed yet.
+fn is_there(row: &ResourceRow) -> bool {
+    !matches!(row.status.as_str(), "DELETE_COMPLETE" | "DELETE_SKIPPED")
+}
+
+/// What is to be removed, and what depends on what among it.
+fn leftovers(rows: &BTreeMap<String, ResourceRow>, kept: &BTreeSet<String>, phase: Phase) -> Graph {
     // What depended on something depended on every form of it.
     let before = |depends: &[String]| {
         let mut all: BTreeSet<String> = depends.iter().cloned().collect();
@@ -188,10 +197,10 @@ fn leftovers(rows: &BTreeMap<String, ResourceRow>, kept: &BTreeSet<String>, undo
     };
     let mut graph = Graph::new();
     for (name, row) in rows {
-        if !kept.contains(name) && !matches!(row.status.as_str(), "DELETE_COMPLETE" | "DELETE_SKIPPED") {
+        if !kept.contains(name) && is_there(row) {
             graph.insert(name.clone(), before(&row.depends));
         }
-        for (n, old) in olds(row, undone) {
+        for (n, old) in olds(row, phase) {
             graph.insert(format!("{name}{OLD}{n}"), before(&old.depends));
         }
     }
@@ -199,9 +208,14 @@ fn leftovers(rows: &BTreeMap<String, ResourceRow>, kept: &BTreeSet<String>, undo
 }
 
 /// What a resource was and is to be removed: number 0 what an update replaced (or made, when it was undone), others what
-/// stood in between.
-fn olds(row: &ResourceRow, undone: bool) -> Vec<(usize, &Before)> {
-    let before = row.before.as_deref().filter(|before| before.replaced && before.undone == undone);
+/// stood in between. A stack that goes removes both.
+fn olds(row: &ResourceRow, phase: Phase) -> Vec<(usize, &Before)> {
+    let is_due = |before: &&Before| match phase {
+        Phase::Cleaning => !before.undone,
+        Phase::CleaningUndone => before.undone,
+        _ => true,
+    };
+    let before = row.before.as_deref().filter(|before| before.replaced).filter(is_due);
     let first = before.map(|before| (0, before)).into_iter();
     let between = row.garbage.iter().enumerate().map(|(n, old)| (n + 1, old));
     first.chain(between).filter(|(_, old)| !old.physical_id.is_empty()).collect()

@@ -82,7 +82,7 @@ pub(super) async fn drive(
             stack,
             ctx,
             rows: Mutex::new(rows.into_iter().map(|row| (row.logical_id.clone(), row)).collect()),
-            stopping: service.pulse.stopping(uid, operation.cancelled && operation.phase == Phase::Updating),
+            stopping: service.pulse.stopping(uid, operation.is_broken_off()),
             operation,
         });
         match run.operation.phase {

@@ -44,8 +44,16 @@ impl Run {
     ) -> Result<BTreeSet<String>, Failure> {
         let mut done = BTreeSet::new();
         let mut failed = BTreeSet::new();
-        let mut waiting: BTreeSet<&String> = graph.keys().collect();
         let mut tasks: JoinSet<(String, Outcome)> = JoinSet::new();
+        let begin = |tasks: &mut JoinSet<(String, Outcome)>, name: &String| {
+            let (task, name) = (step(Arc::clone(self), name.clone()), name.clone());
+            tasks.spawn(async move { (name, task.await) });
+        };
+        // What a crash has cut off is brought to an end whatever comes: it may be there.
+        let is_cut_off = |name: &&String| stop && self.row(name).is_some_and(|row| row.is_being_made());
+        let (cut_off, mut waiting): (BTreeSet<&String>, BTreeSet<&String>) =
+            graph.keys().partition(is_cut_off);
+        cut_off.into_iter().for_each(|name| begin(&mut tasks, name));
         loop {
             if !(stop && (!failed.is_empty() || self.is_stopping())) {
                 let is_ready = |name: &&&String| {
@@ -57,9 +65,7 @@ impl Run {
                 let ready: Vec<&String> = waiting.iter().filter(is_ready).take(room).copied().collect();
                 for name in ready {
                     waiting.remove(name);
-                    let task = step(Arc::clone(self), name.clone());
-                    let name = name.clone();
-                    tasks.spawn(async move { (name, task.await) });
+                    begin(&mut tasks, name);
                 }
             }
             self.service.pulse.steps(&self.uid, tasks.len());

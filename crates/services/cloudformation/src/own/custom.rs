@@ -1,7 +1,7 @@
 //! Custom resources: a function, or whoever listens to a topic, makes them, and answers at a URL.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use moln_kernel::{
@@ -99,7 +99,16 @@ async fn ask(
         run.remember(row.clone()).await?;
         request
     };
-    let token = row.properties.get("ServiceToken").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let properties = match service.resolved(&run.ctx, &row.properties).await {
+        // A secret that is gone keeps nothing alive.
+        Err(_) if kind == "Delete" => Cow::Borrowed(&row.properties),
+        resolved => resolved?,
+    };
+    let old = match old {
+        Some(old) => Some(service.resolved(&run.ctx, old).await?),
+        None => None,
+    };
+    let token = properties.get("ServiceToken").and_then(Value::as_str).unwrap_or_default().to_owned();
     let event = {
         let mut event = json!({
             "RequestType": kind,
@@ -109,14 +118,14 @@ async fn ask(
             "RequestId": request,
             "LogicalResourceId": row.logical_id,
             "ResourceType": row.type_name,
-            "ResourceProperties": texts(&row.properties),
+            "ResourceProperties": texts(&properties),
         });
         if let Some(members) = event.as_object_mut() {
             if kind != "Create" {
                 members.insert("PhysicalResourceId".to_owned(), row.physical_id.clone().into());
             }
             if let Some(old) = old {
-                members.insert("OldResourceProperties".to_owned(), texts(old));
+                members.insert("OldResourceProperties".to_owned(), texts(&old));
             }
         }
         event.to_string()

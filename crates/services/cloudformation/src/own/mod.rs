@@ -6,7 +6,7 @@ mod waiting;
 
 pub(crate) use waiting::signals;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{
     ApiError,
@@ -144,7 +144,10 @@ impl Maker {
         properties: &Value,
     ) -> Result<Option<Resource>, Refusal> {
         match self {
-            Self::Handler(handler) => Ok(handler.find(&run.ctx, origin, properties).await?),
+            Self::Handler(handler) => {
+                let properties = run.service.resolved(&run.ctx, properties).await?;
+                Ok(handler.find(&run.ctx, origin, &properties).await?)
+            }
             _ => Ok(None),
         }
     }
@@ -163,16 +166,17 @@ impl Maker {
         };
         match self {
             Self::Handler(handler) => {
-                if again && let Some(found) = handler.find(&run.ctx, &origin, &row.properties).await? {
+                let properties = run.service.resolved(&run.ctx, &row.properties).await?;
+                if again && let Some(found) = handler.find(&run.ctx, &origin, &properties).await? {
                     // It is ours, whatever becomes of it: a failure leads to its removal.
                     let mut known = run.current(row);
                     known.physical_id.clone_from(&found.id);
                     known.reference.clone_from(&found.reference);
                     run.remember(known).await?;
                     let nothing = Value::Object(serde_json::Map::new());
-                    return Ok(handler.update(&run.ctx, &found.id, &nothing, &row.properties).await?);
+                    return Ok(handler.update(&run.ctx, &found.id, &nothing, &properties).await?);
                 }
-                Ok(handler.create(&run.ctx, &origin, &row.properties).await?)
+                Ok(handler.create(&run.ctx, &origin, &properties).await?)
             }
             Self::Stack => nested::create(run, &origin, row).await,
             Self::Custom => custom::create(run, row).await,
@@ -200,7 +204,9 @@ impl Maker {
         };
         match self {
             Self::Handler(handler) => {
-                Ok(handler.update(&run.ctx, &row.physical_id, before, &row.properties).await?)
+                let before = run.service.resolved(&run.ctx, before).await?;
+                let after = run.service.resolved(&run.ctx, &row.properties).await?;
+                Ok(handler.update(&run.ctx, &row.physical_id, &before, &after).await?)
             }
             Self::Stack => nested::update(run, row).await,
             Self::Custom => custom::update(run, row, before).await,
@@ -214,7 +220,12 @@ impl Maker {
     /// Removes it.
     pub(crate) async fn delete(&self, run: &Arc<Run>, row: &ResourceRow) -> Result<(), Refusal> {
         match self {
-            Self::Handler(handler) => Ok(handler.delete(&run.ctx, &row.physical_id, &row.properties).await?),
+            Self::Handler(handler) => {
+                let written = Cow::Borrowed(&row.properties);
+                // A secret that is gone keeps nothing alive.
+                let properties = run.service.resolved(&run.ctx, &row.properties).await.unwrap_or(written);
+                Ok(handler.delete(&run.ctx, &row.physical_id, &properties).await?)
+            }
             Self::Stack => nested::delete(run, row).await,
             Self::Custom => custom::delete(run, row).await,
             Self::WaitHandle | Self::WaitCondition | Self::Metadata | Self::Macro => Ok(()),

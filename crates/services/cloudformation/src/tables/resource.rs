@@ -97,6 +97,9 @@ pub struct ResourceRow {
     pub deadline: Option<u64>,
     /// What drift detection found last: status, and when.
     pub drift: Option<(String, u64)>,
+    /// What properties it had then, of those that were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Value>,
 }
 
 impl ResourceRow {
@@ -133,8 +136,8 @@ impl ResourceRow {
         self.replace_policy = before.replace_policy;
     }
 
-    /// Whether there is, or may be, something behind it.
-    pub fn exists(&self) -> bool {
-        !self.physical_id.is_empty() || self.step != Step::Rest
+    /// Whether a step that makes or changes it was begun and not recorded as ended.
+    pub fn is_being_made(&self) -> bool {
+        matches!(self.step, Step::Creating | Step::Updating)
     }
 }

@@ -114,6 +114,13 @@ pub struct Operation {
     pub doomed: Option<String>,
 }
 
+impl Operation {
+    /// Whether the caller has cancelled it while something was still being made.
+    pub fn is_broken_off(&self) -> bool {
+        self.cancelled && matches!(self.phase, Phase::Creating | Phase::Updating)
+    }
+}
+
 /// A stack.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StackRow {
