@@ -106,10 +106,12 @@ impl Lambda {
         Ok(used)
     }
 
-    pub(super) async fn new_layer(
+    /// Publishes a version of a layer. The same token once more gives the version that it has made.
+    pub(crate) async fn new_layer(
         &self,
         ctx: &Context,
         input: m::PublishLayerVersionRequest,
+        token: Option<String>,
     ) -> Result<m::PublishLayerVersionResponse, ApiError> {
         check_compatibilities(
             input.compatible_runtimes.as_deref(),
@@ -130,6 +132,12 @@ impl Lambda {
             )
             .await?;
         let _one_at_a_time = self.layering.lock().await;
+        if token.is_some() {
+            let made = self.layer_versions(&address)?.into_iter().find(|(_, row)| row.token == token);
+            if let Some((version, row)) = made {
+                return Ok(published(self.tell_layer(ctx, &address, version, row)));
+            }
+        }
         let key = keys::one(LAYERS, &address);
         let before = self.store.snapshot().get(&key).map_err(|error| unreadable(&error))?;
         let layer: LayerRow = match before {
@@ -145,6 +153,7 @@ impl Lambda {
             architectures: input.compatible_architectures,
             license: input.license_info,
             policy: PolicyRow::default(),
+            token,
         };
         let mut batch = Batch::default();
         let version_key = keys::numbered(LAYER_VERSIONS, &address, version);
@@ -156,18 +165,7 @@ impl Lambda {
         batch.put(version_key, encode(&row).map_err(bad)?);
         self.store.commit(batch).await.map_err(|error| refused(&error))?;
         drop(taken);
-        let told = self.tell_layer(ctx, &address, version, row);
-        Ok(m::PublishLayerVersionResponse {
-            content: told.content,
-            layer_arn: told.layer_arn,
-            layer_version_arn: told.layer_version_arn,
-            description: told.description,
-            created_date: told.created_date,
-            version: told.version,
-            compatible_runtimes: told.compatible_runtimes,
-            license_info: told.license_info,
-            compatible_architectures: told.compatible_architectures,
-        })
+        Ok(published(self.tell_layer(ctx, &address, version, row)))
     }
 
     /// Bytes of all layers of an account in a region.
@@ -477,5 +475,20 @@ fn check_compatibilities(
         many => {
             Err(errors::validation(format!("{} validation errors detected: {}", many.len(), many.join("; "))))
         }
+    }
+}
+
+/// What publishing answers.
+fn published(told: m::GetLayerVersionResponse) -> m::PublishLayerVersionResponse {
+    m::PublishLayerVersionResponse {
+        content: told.content,
+        layer_arn: told.layer_arn,
+        layer_version_arn: told.layer_version_arn,
+        description: told.description,
+        created_date: told.created_date,
+        version: told.version,
+        compatible_runtimes: told.compatible_runtimes,
+        license_info: told.license_info,
+        compatible_architectures: told.compatible_architectures,
     }
 }

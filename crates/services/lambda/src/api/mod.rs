@@ -328,7 +328,7 @@ impl m::Lambda for Lambda {
         ctx: &Context,
         input: m::PublishLayerVersionRequest,
     ) -> Result<m::PublishLayerVersionResponse, ApiError> {
-        self.new_layer(ctx, input).await
+        self.new_layer(ctx, input, None).await
     }
     async fn publish_version(
         &self,

@@ -127,6 +127,7 @@ fn version_1_of_aliases_and_layers_stays_readable() {
                     ..Statement::default()
                 }],
             },
+            token: None,
         },
     );
     reads(

@@ -33,4 +33,7 @@ pub struct LayerVersionRow {
     /// Who may use it.
     #[serde(default)]
     pub policy: PolicyRow,
+    /// What told its publishing from every other one; a stack that repeats it after a crash gets this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
