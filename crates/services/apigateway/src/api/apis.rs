@@ -24,9 +24,10 @@ impl Apis {
         &self,
         ctx: &Context,
         input: CreateApiRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         check(&input)?;
-        self.make(ctx, |draft| {
+        self.make(ctx, at, |draft| {
             let mut api: Api = recast(&input)?;
             let http = api.protocol_type == "HTTP";
             complete(draft, &mut api);

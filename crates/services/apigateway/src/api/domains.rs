@@ -169,7 +169,8 @@ impl Apis {
         at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.with_domain(ctx, &input.domain_name, |domain| {
-            if at.is_none() && domain.mappings.len() >= limits::MAPPINGS {
+            let there = at.is_some_and(|id| domain.mappings.contains_key(id));
+            if !there && domain.mappings.len() >= limits::MAPPINGS {
                 return Err(errors::limit("ApiMapping", limits::MAPPINGS));
             }
             let mapping = ApiMapping {
@@ -227,9 +228,8 @@ impl Apis {
     /// Refuses to remove what a domain name leads to: an API, or one of its stages.
     pub(super) fn unmapped(&self, ctx: &Context, api: &str, stage: Option<&str>) -> Result<(), ApiError> {
         let registry = self.registry();
-        let leads = |mapping: &ApiMapping| {
-            mapping.api_id == api && stage.is_none_or(|stage| mapping.stage == stage)
-        };
+        let leads =
+            |mapping: &ApiMapping| mapping.api_id == api && stage.is_none_or(|stage| mapping.stage == stage);
         let mine = registry.domains.values();
         let mut mine = mine.filter(|domain| domain.account == ctx.account && domain.region == ctx.region);
         if !mine.any(|domain| domain.mappings.values().any(|mapping| leads(mapping))) {
@@ -286,6 +286,7 @@ impl Apis {
         &self,
         ctx: &Context,
         input: CreateVpcLinkRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         let _alone = self.changing.lock().await;
         let mine = |key: &&(_, _, String)| key.0 == ctx.account && key.1 == ctx.region;
@@ -298,7 +299,7 @@ impl Apis {
             security_group_ids: input.security_group_ids.unwrap_or_default(),
             subnet_ids: input.subnet_ids,
             tags: Some(input.tags.unwrap_or_default()),
-            vpc_link_id: id(6),
+            vpc_link_id: at.map_or_else(|| id(6), str::to_owned),
             vpc_link_status: Some("AVAILABLE".to_owned()),
             vpc_link_status_message: Some("VPC link is ready to route traffic".to_owned()),
             vpc_link_version: Some("V2".to_owned()),

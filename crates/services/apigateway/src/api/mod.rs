@@ -40,7 +40,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateApiRequest,
     ) -> Result<model::CreateApiResponse, ApiError> {
-        self.create_an_api(ctx, input).await
+        self.create_an_api(ctx, input, None).await
     }
 
     async fn create_api_mapping(
@@ -64,7 +64,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateDeploymentRequest,
     ) -> Result<model::CreateDeploymentResponse, ApiError> {
-        self.add_deployment(ctx, input).await
+        self.add_deployment(ctx, input, None).await
     }
 
     async fn create_domain_name(
@@ -128,7 +128,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::CreateVpcLinkRequest,
     ) -> Result<model::CreateVpcLinkResponse, ApiError> {
-        self.add_link(ctx, input).await
+        self.add_link(ctx, input, None).await
     }
 
     async fn delete_access_log_settings(
@@ -281,7 +281,7 @@ impl Apigatewayv2 for Apis {
         ctx: &Context,
         input: model::ImportApiRequest,
     ) -> Result<model::ImportApiResponse, ApiError> {
-        self.import_document(ctx, None, input).await
+        self.import_document(ctx, (None, false), input).await
     }
 
     async fn reimport_api(
@@ -291,7 +291,7 @@ impl Apigatewayv2 for Apis {
     ) -> Result<model::ReimportApiResponse, ApiError> {
         let id = input.api_id.clone();
         let input = recast(&input)?;
-        self.import_document(ctx, Some(&id), input).await
+        self.import_document(ctx, (Some(&id), true), input).await
     }
 
     async fn get_api(

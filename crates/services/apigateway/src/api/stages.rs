@@ -134,13 +134,14 @@ impl Apis {
         &self,
         ctx: &Context,
         input: CreateDeploymentRequest,
+        at: Option<&str>,
     ) -> Result<O, ApiError> {
         self.change(ctx, &input.api_id, |draft| {
             if draft.definition.routes.is_empty() {
                 return Err(errors::bad_request("At least one route is required before deploying the Api."));
             }
             let stage = input.stage_name.as_deref().map(|name| draft.stage(name)).transpose()?;
-            let deployment = draft.deploy(input.description.clone())?;
+            let deployment = draft.deploy(input.description.clone(), at)?;
             if let Some(stage) = stage {
                 if stage.auto_deploy == Some(true) {
                     return Err(errors::bad_request(

@@ -22,7 +22,7 @@ impl Apis {
     pub(crate) async fn import_document<O: Shape + Send>(
         &self,
         ctx: &Context,
-        at: Option<&str>,
+        (at, there): (Option<&str>, bool),
         input: ImportApiRequest,
     ) -> Result<O, ApiError> {
         let document = read(&input.body)?;
@@ -34,8 +34,8 @@ impl Apis {
             recast(&*draft.definition.api)
         };
         match at {
-            Some(id) => self.change(ctx, id, take).await,
-            None => self.make(ctx, take).await,
+            Some(id) if there => self.change(ctx, id, take).await,
+            _ => self.make(ctx, at, take).await,
         }
     }
 }

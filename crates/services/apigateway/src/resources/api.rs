@@ -1,9 +1,16 @@
 //! `AWS::ApiGatewayV2::Api`. `Ref` is the id; `GetAtt ApiEndpoint`, `ApiId`.
 
-use moln_kernel::{ApiError, Context, resources::Resource};
+use moln_kernel::{
+    ApiError, Context,
+    resources::{Resource, as_expected},
+};
 use serde_json::{Map, Value};
 
-use super::{Put, Type, properties::input, resource};
+use super::{
+    Own, Put, Type,
+    properties::{input, told},
+    resource,
+};
 use crate::{
     Apis, errors, limits,
     model::{Api_ as Api, CreateApiRequest, ImportApiRequest},
@@ -32,8 +39,24 @@ pub(super) static API: Type = Type {
         "Version",
     ],
     replacing: &["ProtocolType"],
+    within: &[],
+    own: Own::Id(10),
     put: |put| Box::pin(make(put)),
     read: |apis, ctx, id| Ok(described(&apis.entry(ctx, id)?.definition.api)),
+    live: Some(|apis, ctx, id, expected| {
+        let entry = apis.entry(ctx, id)?;
+        let told = told(&*entry.definition.api);
+        let tags = told.get("Tags").cloned().unwrap_or_default();
+        let mut live = as_expected(expected, told);
+        if let Some(live) = live.as_object_mut() {
+            // Every tag counts, also one that the template does not say.
+            live.insert("Tags".to_owned(), tags);
+            for name in COMPARED.iter().filter(|name| expected.get(**name).is_some()) {
+                live.entry(*name).or_insert(Value::Null);
+            }
+        }
+        Ok(live)
+    }),
     delete: |apis, ctx, id| {
         Box::pin(async move {
             apis.change(ctx, id, |draft| {
@@ -45,6 +68,21 @@ pub(super) static API: Type = Type {
     },
 };
 
+/// What an API tells of itself. The rest of its properties are how it is made.
+const COMPARED: &[&str] = &[
+    "ApiKeySelectionExpression",
+    "CorsConfiguration",
+    "Description",
+    "DisableExecuteApiEndpoint",
+    "DisableSchemaValidation",
+    "IpAddressType",
+    "Name",
+    "ProtocolType",
+    "RouteSelectionExpression",
+    "Tags",
+    "Version",
+];
+
 fn described(api: &Api) -> Resource {
     resource(
         &[api.api_id.as_deref().unwrap_or_default()],
@@ -54,20 +92,21 @@ fn described(api: &Api) -> Resource {
 }
 
 async fn make(put: Put<'_>) -> Result<Resource, ApiError> {
-    let Put { apis, ctx, mut properties, at } = put;
+    let Put { apis, ctx, mut properties, at, there } = put;
     let document = document(apis, ctx, &mut properties).await?;
     let strict = properties.remove("FailOnWarnings").is_some_and(|flag| flag == "true" || flag == true);
     let base = properties.remove("BasePath").and_then(|base| base.as_str().map(str::to_owned));
     let Some(body) = document else {
-        let input: CreateApiRequest = input(apis, "CreateApi", properties)?;
-        let api: Api = match at {
-            Some(id) => apis.replace_api(ctx, id, input).await?,
-            None => apis.create_an_api(ctx, input).await?,
+        let input: CreateApiRequest = input(apis, properties)?;
+        let api: Api = if there {
+            apis.replace_api(ctx, at, input).await?
+        } else {
+            apis.create_an_api(ctx, input, Some(at)).await?
         };
         return Ok(described(&api));
     };
     let import = ImportApiRequest { basepath: base, body, fail_on_warnings: Some(strict) };
-    let api: Api = apis.import_document(ctx, at, import).await?;
+    let api: Api = apis.import_document(ctx, (Some(at), there), import).await?;
     let id = api.api_id.clone().unwrap_or_default();
     let rest: Vec<_> = properties.keys().filter(|name| name.as_str() != "ProtocolType").cloned().collect();
     if rest.is_empty() {
@@ -77,7 +116,7 @@ async fn make(put: Put<'_>) -> Result<Resource, ApiError> {
     properties.remove("ProtocolType");
     properties.insert("ApiId".to_owned(), id.into());
     let tags = properties.remove("Tags");
-    let change = input(apis, "UpdateApi", properties)?;
+    let change = input(apis, properties)?;
     let api: Api = apis.update_an_api(ctx, change).await?;
     if let Some(tags) = tags {
         let tags = serde_json::from_value(tags).map_err(|_| errors::bad_request("Tags must be texts"))?;

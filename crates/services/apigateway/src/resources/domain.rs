@@ -2,7 +2,7 @@
 
 use moln_kernel::resources::Resource;
 
-use super::{Put, Type, parted, properties::input, resource};
+use super::{Own, Put, Type, parted, properties::input, resource};
 use crate::model::{
     ApiMapping, CreateApiMappingRequest, CreateDomainNameRequest, CreateVpcLinkRequest, DomainName, VpcLink,
 };
@@ -11,13 +11,16 @@ pub(super) static DOMAIN: Type = Type {
     name: "AWS::ApiGatewayV2::DomainName",
     properties: &["DomainName", "DomainNameConfigurations", "MutualTlsAuthentication", "RoutingMode", "Tags"],
     replacing: &["DomainName"],
+    within: &[],
+    own: Own::Name("DomainName"),
     put: |put: Put<'_>| {
         Box::pin(async move {
-            let input: CreateDomainNameRequest = input(put.apis, "CreateDomainName", put.properties)?;
-            let made: DomainName = put.apis.put_domain(put.ctx, input, put.at.is_some()).await?;
+            let input: CreateDomainNameRequest = input(put.apis, put.properties)?;
+            let made: DomainName = put.apis.put_domain(put.ctx, input, put.there).await?;
             Ok(domain(&made))
         })
     },
+    live: None,
     read: |apis, ctx, id| Ok(domain(&apis.domain(ctx, id)?.name)),
     delete: |apis, ctx, id| Box::pin(apis.remove_domain(ctx, id)),
 };
@@ -36,15 +39,18 @@ pub(super) static MAPPING: Type = Type {
     name: "AWS::ApiGatewayV2::ApiMapping",
     properties: &["ApiId", "ApiMappingKey", "DomainName", "Stage"],
     replacing: &["DomainName"],
+    within: &["DomainName"],
+    own: Own::Id(6),
     put: |put: Put<'_>| {
         Box::pin(async move {
-            let at = put.at.map(parted::<2>).transpose()?.map(|[_, id]| id);
-            let input: CreateApiMappingRequest = input(put.apis, "CreateApiMapping", put.properties)?;
+            let input: CreateApiMappingRequest = input(put.apis, put.properties)?;
             let domain = input.domain_name.clone();
-            let made: ApiMapping = put.apis.add_mapping(put.ctx, input, at).await?;
+            let [_, own] = parted(put.at)?;
+            let made: ApiMapping = put.apis.add_mapping(put.ctx, input, Some(own)).await?;
             Ok(resource(&[&domain, made.api_mapping_id.as_deref().unwrap_or_default()], "ApiMappingId", &[]))
         })
     },
+    live: None,
     read: |apis, ctx, id| {
         let [domain, own] = parted(id)?;
         let _: ApiMapping = apis.mapping(ctx, domain, own)?;
@@ -62,23 +68,25 @@ pub(super) static LINK: Type = Type {
     name: "AWS::ApiGatewayV2::VpcLink",
     properties: &["Name", "SecurityGroupIds", "SubnetIds", "Tags"],
     replacing: &["SecurityGroupIds", "SubnetIds"],
+    within: &[],
+    own: Own::Id(6),
     put: |put: Put<'_>| {
         Box::pin(async move {
-            let input: CreateVpcLinkRequest = input(put.apis, "CreateVpcLink", put.properties)?;
-            let id = match put.at {
-                Some(id) => {
-                    let change = |link: &mut VpcLink| {
-                        link.name = input.name;
-                        link.tags = Some(input.tags.unwrap_or_default());
-                        Ok(())
-                    };
-                    put.apis.with_link(put.ctx, id, change).await?.vpc_link_id.clone()
-                }
-                None => put.apis.add_link::<VpcLink>(put.ctx, input).await?.vpc_link_id,
-            };
-            Ok(resource(&[&id], "VpcLinkId", &[]))
+            let input: CreateVpcLinkRequest = input(put.apis, put.properties)?;
+            if put.there {
+                let change = |link: &mut VpcLink| {
+                    link.name = input.name;
+                    link.tags = Some(input.tags.unwrap_or_default());
+                    Ok(())
+                };
+                put.apis.with_link(put.ctx, put.at, change).await?;
+            } else {
+                let _: VpcLink = put.apis.add_link(put.ctx, input, Some(put.at)).await?;
+            }
+            Ok(resource(&[put.at], "VpcLinkId", &[]))
         })
     },
+    live: None,
     read: |apis, ctx, id| apis.link(ctx, id).map(|link| resource(&[&link.vpc_link_id], "VpcLinkId", &[])),
     delete: |apis, ctx, id| Box::pin(apis.remove_link(ctx, id)),
 };

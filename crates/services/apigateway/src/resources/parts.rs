@@ -2,7 +2,7 @@
 //! their ids, so that a property that is gone from the template is gone from them.
 
 use super::{
-    Put, Type, parted,
+    Own, Put, Type, parted,
     properties::{input, response_parameters},
     resource,
 };
@@ -18,24 +18,27 @@ pub(super) static TYPES: [&Type; 6] =
 
 /// A type whose things are found by an API's id and their own.
 macro_rules! part {
-    ($name:ident: $shape:ident($member:ident) = $own:literal by $operation:literal $input:ident $add:ident $remove:ident,
+    ($name:ident: $shape:ident($member:ident) = $own:literal by $input:ident $add:ident $remove:ident,
      [$($property:literal),* $(,)?], $prepare:expr) => {
         static $name: Type = Type {
             name: concat!("AWS::ApiGatewayV2::", stringify!($shape)),
             properties: &["ApiId", $($property),*],
             replacing: &["ApiId"],
+            within: &["ApiId"],
+            own: Own::Id(7),
             put: |put: Put<'_>| {
                 Box::pin(async move {
-                    let Put { apis, ctx, mut properties, at } = put;
+                    let Put { apis, ctx, mut properties, at, .. } = put;
                     let prepare: fn(&mut serde_json::Map<_, _>) -> Result<(), moln_kernel::ApiError> = $prepare;
                     prepare(&mut properties)?;
-                    let at = at.map(parted::<2>).transpose()?.map(|[_, id]| id);
-                    let input: $input = input(apis, $operation, properties)?;
+                    let input: $input = input(apis, properties)?;
                     let api = input.api_id.clone();
-                    let made: $shape = apis.$add(ctx, input, at).await?;
+                    let [_, own] = parted(at)?;
+                    let made: $shape = apis.$add(ctx, input, Some(own)).await?;
                     Ok(resource(&[&api, made.$member.as_deref().unwrap_or_default()], $own, &[]))
                 })
             },
+            live: None,
             read: |apis, ctx, id| {
                 let [api, own] = parted(id)?;
                 let _: $shape = apis.part::<$shape, _>(ctx, api, own)?;
@@ -54,21 +57,24 @@ macro_rules! part {
 /// A type whose things are found by an API's id, that of the part they belong to, and their own.
 macro_rules! response {
     ($name:ident: $shape:ident($member:ident) = $own:literal of $parent:literal $of:ident
-     by $operation:literal $input:ident $add:ident, [$($property:literal),* $(,)?]) => {
+     by $input:ident $add:ident, [$($property:literal),* $(,)?]) => {
         static $name: Type = Type {
             name: concat!("AWS::ApiGatewayV2::", stringify!($shape)),
             properties: &["ApiId", $parent, $($property),*],
             replacing: &["ApiId", $parent],
+            within: &["ApiId", $parent],
+            own: Own::Id(7),
             put: |put: Put<'_>| {
                 Box::pin(async move {
-                    let Put { apis, ctx, properties, at } = put;
-                    let at = at.map(parted::<3>).transpose()?.map(|[_, _, id]| id);
-                    let input: $input = input(apis, $operation, properties)?;
+                    let Put { apis, ctx, properties, at, .. } = put;
+                    let input: $input = input(apis, properties)?;
                     let (api, parent) = (input.api_id.clone(), input.$of.clone());
-                    let made: $shape = apis.$add(ctx, input, at).await?;
+                    let [_, _, own] = parted(at)?;
+                    let made: $shape = apis.$add(ctx, input, Some(own)).await?;
                     Ok(resource(&[&api, &parent, made.$member.as_deref().unwrap_or_default()], $own, &[]))
                 })
             },
+            live: None,
             read: |apis, ctx, id| {
                 let [api, parent, own] = parted(id)?;
                 let _: $shape = apis.part::<$shape, _>(ctx, api, &format!("{parent}/{own}"))?;
@@ -84,13 +90,13 @@ macro_rules! response {
     };
 }
 
-part!(ROUTE: Route(route_id) = "RouteId" by "CreateRoute" CreateRouteRequest add_route remove_route, [
+part!(ROUTE: Route(route_id) = "RouteId" by CreateRouteRequest add_route remove_route, [
     "ApiKeyRequired", "AuthorizationScopes", "AuthorizationType", "AuthorizerId", "ModelSelectionExpression",
     "OperationName", "RequestModels", "RequestParameters", "RouteKey", "RouteResponseSelectionExpression", "Target",
 ], |_| Ok(()));
 
 part!(INTEGRATION: Integration(integration_id) = "IntegrationId"
-    by "CreateIntegration" CreateIntegrationRequest add_integration remove_integration, [
+    by CreateIntegrationRequest add_integration remove_integration, [
     "ConnectionId", "ConnectionType", "ContentHandlingStrategy", "CredentialsArn", "Description", "IntegrationMethod",
     "IntegrationSubtype", "IntegrationType", "IntegrationUri", "PassthroughBehavior", "PayloadFormatVersion",
     "RequestParameters", "RequestTemplates", "ResponseParameters", "TemplateSelectionExpression", "TimeoutInMillis",
@@ -98,24 +104,24 @@ part!(INTEGRATION: Integration(integration_id) = "IntegrationId"
 ], response_parameters);
 
 part!(AUTHORIZER: Authorizer(authorizer_id) = "AuthorizerId"
-    by "CreateAuthorizer" CreateAuthorizerRequest add_authorizer remove_authorizer, [
+    by CreateAuthorizerRequest add_authorizer remove_authorizer, [
     "AuthorizerCredentialsArn", "AuthorizerPayloadFormatVersion", "AuthorizerResultTtlInSeconds", "AuthorizerType",
     "AuthorizerUri", "EnableSimpleResponses", "IdentitySource", "IdentityValidationExpression", "JwtConfiguration",
     "Name",
 ], |_| Ok(()));
 
-part!(MODEL: Model(model_id) = "ModelId" by "CreateModel" CreateModelRequest add_model remove_model, [
+part!(MODEL: Model(model_id) = "ModelId" by CreateModelRequest add_model remove_model, [
     "ContentType", "Description", "Name", "Schema",
 ], |_| Ok(()));
 
 response!(ROUTE_RESPONSE: RouteResponse(route_response_id) = "RouteResponseId" of "RouteId" route_id
-    by "CreateRouteResponse" CreateRouteResponseRequest add_route_response, [
+    by CreateRouteResponseRequest add_route_response, [
     "ModelSelectionExpression", "ResponseModels", "ResponseParameters", "RouteResponseKey",
 ]);
 
 response!(INTEGRATION_RESPONSE: IntegrationResponse(integration_response_id) = "IntegrationResponseId"
     of "IntegrationId" integration_id
-    by "CreateIntegrationResponse" CreateIntegrationResponseRequest add_integration_response, [
+    by CreateIntegrationResponseRequest add_integration_response, [
     "ContentHandlingStrategy", "IntegrationResponseKey", "ResponseParameters", "ResponseTemplates",
     "TemplateSelectionExpression",
 ]);

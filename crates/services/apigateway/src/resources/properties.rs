@@ -1,79 +1,36 @@
-//! From a template's properties to an operation's input. Their members have the same names; a template may write numbers
-//! and flags as texts, and documents as what they are.
+//! Properties as templates write them, and the inputs of operations that they become.
 
 use moln_kernel::ApiError;
-use moln_wire::{Kind, ReadShape, Schema, accept, json::JsonReader};
+use moln_wire::{Kind, Schema, Shape, template};
 use serde_json::{Map, Value};
 
-use crate::{Apis, model};
+use crate::{Apis, model, recast};
 
 fn invalid(words: impl Into<String>) -> ApiError {
     ApiError::sender("ValidationError", words)
 }
 
-/// The properties as an object.
-pub(super) fn members(properties: &Value) -> Map<String, Value> {
-    properties.as_object().cloned().unwrap_or_default()
-}
-
 /// The input of an operation, judged as if a client had sent it.
-pub(super) fn input<T: ReadShape>(
-    apis: &Apis,
-    operation: &str,
-    properties: Map<String, Value>,
-) -> Result<T, ApiError> {
-    let operation = model::MODEL.operations.iter().find(|known| known.name == operation);
-    let operation = operation.ok_or_else(|| ApiError::internal("The operation is not modelled."))?;
-    let fitted = fit(Value::Object(properties), operation.input, "")?.to_string();
-    let unread = |error: moln_wire::ReadError| invalid(error.message);
-    let mut reader = JsonReader::new(fitted.as_bytes(), operation.input).map_err(unread)?;
-    accept(apis, operation, &mut reader)
+pub(super) fn input<T: Shape>(apis: &Apis, properties: Map<String, Value>) -> Result<T, ApiError> {
+    template::input(apis, &model::MODEL, properties)
 }
 
-/// Gives values the kinds that the shape wants, and members the names they have on the wire; a member that the shape does not
-/// have is refused.
-fn fit(value: Value, schema: &'static Schema, path: &str) -> Result<Value, ApiError> {
-    Ok(match (schema.kind, value) {
+/// A shape as a template writes it: members by their names.
+pub(super) fn told<T: Shape>(shape: &T) -> Value {
+    named(serde_json::from_str(&recast::json(shape)).unwrap_or_default(), T::schema())
+}
+
+fn named(value: Value, schema: &'static Schema) -> Value {
+    match (schema.kind, value) {
         (Kind::Structure | Kind::Union, Value::Object(members)) => {
-            let mut fitted = Map::new();
-            for (name, value) in members {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-                let member = schema.members.iter().find(|member| member.name == name);
-                let member = member.ok_or_else(|| {
-                    invalid(format!("extraneous key [{name}] is not permitted at #/{path}"))
-                })?;
-                fitted.insert(member.wire.to_owned(), fit(value, member.target(), &path)?);
-            }
-            Value::Object(fitted)
-        }
-        (Kind::List, Value::Array(items)) => {
-            let Some(item) = schema.members.first() else { return Ok(Value::Array(items)) };
-            let fitted = items.into_iter().enumerate();
-            fitted
-                .map(|(n, value)| fit(value, item.target(), &format!("{path}/{n}")))
-                .collect::<Result<_, _>>()?
-        }
-        (Kind::Map, Value::Object(entries)) => {
-            let Some(value) = schema.members.get(1) else { return Ok(Value::Object(entries)) };
-            let fitted = entries.into_iter().map(|(name, entry)| {
-                let path = format!("{path}/{name}");
-                Ok((name, fit(entry, value.target(), &path)?))
+            let named = members.into_iter().filter_map(|(wire, value)| {
+                let member = schema.members.iter().find(|member| member.wire == wire)?;
+                Some((member.name.to_owned(), named(value, member.target())))
             });
-            Value::Object(fitted.collect::<Result<_, ApiError>>()?)
-        }
-        (Kind::String, flat @ (Value::Number(_) | Value::Bool(_))) => flat.to_string().into(),
-        // A model's schema stands there as what it is.
-        (Kind::String, document @ Value::Object(_)) => document.to_string().into(),
-        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => true.into(),
-        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => false.into(),
-        (Kind::Integer | Kind::Long | Kind::Float | Kind::Double, Value::String(text)) => {
-            match text.trim().parse::<serde_json::Number>() {
-                Ok(number) => number.into(),
-                Err(_) => text.into(),
-            }
+            Value::Object(named.collect())
         }
         (_, other) => other,
-    })
+    }
 }
 
 /// `ResponseParameters` of an integration: lists of sources and destinations become what the API takes.

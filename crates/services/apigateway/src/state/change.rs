@@ -71,9 +71,7 @@ impl Draft {
     /// An id nobody has.
     pub(crate) fn new_id<E: Entity>(&self) -> Result<String, ApiError> {
         let rows = E::rows(&self.definition);
-        if rows.len() >= E::MOST {
-            return Err(errors::limit(E::NAME, E::MOST));
-        }
+        self.room_for::<E>()?;
         loop {
             let id = id(7);
             if !rows.keys().any(|known| known.ends_with(&id)) {
@@ -82,12 +80,18 @@ impl Draft {
         }
     }
 
-    /// The id of a part that is there, or a new one.
+    /// The id that is wished, whether its part is there or not, or a new one.
     pub(crate) fn id_or_new<E: Entity>(&self, at: Option<&str>) -> Result<String, ApiError> {
-        match at {
-            Some(id) => self.get::<E>(id).map(|_| id.to_owned()),
-            None => self.new_id::<E>(),
+        let Some(id) = at else { return self.new_id::<E>() };
+        if !E::rows(&self.definition).contains_key(id) {
+            self.room_for::<E>()?;
         }
+        Ok(id.to_owned())
+    }
+
+    fn room_for<E: Entity>(&self) -> Result<(), ApiError> {
+        let count = E::rows(&self.definition).len();
+        if count >= E::MOST { Err(errors::limit(E::NAME, E::MOST)) } else { Ok(()) }
     }
 
     /// Adds or changes a part.
@@ -156,12 +160,16 @@ impl Draft {
         Ok(())
     }
 
-    /// A deployment of what is current now.
-    pub(crate) fn deploy(&mut self, description: Option<String>) -> Result<Arc<Deployment>, ApiError> {
+    /// A deployment of what is current now, under an id that is wished or a new one.
+    pub(crate) fn deploy(
+        &mut self,
+        description: Option<String>,
+        at: Option<&str>,
+    ) -> Result<Arc<Deployment>, ApiError> {
         if self.entry.deployments.len() >= limits::DEPLOYMENTS {
             return Err(errors::limit("Deployment", limits::DEPLOYMENTS));
         }
-        let id = self.add_deployment(description, false)?;
+        let id = self.add_deployment(at.map_or_else(|| id(6), str::to_owned), description, false)?;
         self.freeze(&id)?;
         self.deployment(&id)
     }
@@ -193,8 +201,12 @@ impl Draft {
         Ok(())
     }
 
-    fn add_deployment(&mut self, description: Option<String>, automatic: bool) -> Result<String, ApiError> {
-        let id = id(6);
+    fn add_deployment(
+        &mut self,
+        id: String,
+        description: Option<String>,
+        automatic: bool,
+    ) -> Result<String, ApiError> {
         let deployment = Deployment {
             auto_deployed: Some(automatic),
             created_date: Some(self.now),
@@ -252,7 +264,7 @@ impl Draft {
         if !self.changed || self.gone || !self.entry.stages.values().any(|stage| automatic(&stage)) {
             return Ok(());
         }
-        let new = self.add_deployment(Some(AUTOMATIC.to_owned()), true)?;
+        let new = self.add_deployment(id(6), Some(AUTOMATIC.to_owned()), true)?;
         let stages: Vec<_> = self.entry.stages.values().filter(automatic).cloned().collect();
         for stage in stages {
             let mut stage = (*stage).clone();
@@ -311,10 +323,11 @@ impl Apis {
         Ok(result)
     }
 
-    /// Makes an API, alone; durable once it resolves.
+    /// Makes an API, alone, under an id that nobody has: the one that is wished, or a new one. Durable once it resolves.
     pub(crate) async fn make<T: Send>(
         &self,
         ctx: &Context,
+        at: Option<&str>,
         make: impl FnOnce(&mut Draft) -> Result<T, ApiError> + Send,
     ) -> Result<T, ApiError> {
         let _alone = self.changing.lock().await;
@@ -323,7 +336,9 @@ impl Apis {
             if registry.apis.values().filter(|entry| entry.belongs(ctx)).count() >= limits::APIS {
                 return Err(errors::limit("API", limits::APIS));
             }
-            std::iter::repeat_with(|| id(10))
+            at.map(str::to_owned)
+                .into_iter()
+                .chain(std::iter::repeat_with(|| id(10)))
                 .find(|id| !registry.apis.contains_key(id.as_str()))
                 .unwrap_or_default()
                 .into()
