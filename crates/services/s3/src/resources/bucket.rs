@@ -10,9 +10,12 @@ use moln_kernel::{
 };
 use serde_json::Value;
 
-use super::settings::{self, SETTINGS};
+use super::{
+    forms, live,
+    settings::{self, SETTINGS},
+};
 use crate::{
-    Buckets,
+    Buckets, acl,
     bucket::Bucket,
     limits,
     model::{CreateBucketConfiguration, CreateBucketRequest, DeleteBucketRequest},
@@ -101,8 +104,12 @@ impl BucketHandler {
             location_constraint: Some(region.to_owned()),
             ..CreateBucketConfiguration::default()
         });
+        // Without a rule that lets lists count, a bucket is refused that has one.
+        let rule = properties.pointer("/OwnershipControls/Rules/0/ObjectOwnership").and_then(Value::as_str);
+        let list = properties.get("AccessControl").and_then(Value::as_str).map(forms::canned);
         let input = CreateBucketRequest {
             bucket: name.to_owned(),
+            acl: list.filter(|_| rule.is_none_or(|rule| rule == acl::ENFORCED)),
             create_bucket_configuration: location,
             object_lock_enabled_for_bucket: Some(settings::is_true(properties.get("ObjectLockEnabled"))),
             ..CreateBucketRequest::default()
@@ -191,6 +198,17 @@ impl ResourceHandler for BucketHandler {
         _: &'a Value,
     ) -> BoxFuture<'a, Result<(), ApiError>> {
         Box::pin(self.remove(ctx, id))
+    }
+
+    fn live<'a>(
+        &'a self,
+        ctx: &'a Context,
+        id: &'a str,
+        expected: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, ApiError>> {
+        let bucket = self.0.own_bucket(ctx, id, None);
+        let live = bucket.and_then(|bucket| live::properties(&bucket, expected));
+        Box::pin(std::future::ready(live.map(Some)))
     }
 
     fn read<'a>(

@@ -76,3 +76,27 @@ fn fit(value: Value, schema: &'static Schema, path: &str) -> Result<Value, ApiEr
         (_, other) => other,
     })
 }
+
+/// The other way round: a shape's JSON with the names that a template writes, as `wanted` does.
+pub(super) fn told(value: Value, schema: &'static Schema, wanted: &Value) -> Value {
+    match (schema.kind, value) {
+        (Kind::Structure | Kind::Union, Value::Object(members)) => {
+            let named = members.into_iter().filter_map(|(wire, value)| {
+                let member = schema.members.iter().find(|member| member.wire == wire)?;
+                let own = NAMES.iter().find(|of| of.1 == member.name && wanted.get(of.0).is_some());
+                let name = own.map_or(member.name, |of| of.0);
+                let wanted = wanted.get(name).unwrap_or(&Value::Null);
+                Some((name.to_owned(), told(value, member.target(), wanted)))
+            });
+            Value::Object(named.collect())
+        }
+        (Kind::List, Value::Array(items)) => {
+            let Some(item) = schema.members.first() else { return Value::Array(items) };
+            let items = items.into_iter().enumerate();
+            items
+                .map(|(n, value)| told(value, item.target(), wanted.get(n).unwrap_or(&Value::Null)))
+                .collect()
+        }
+        (_, other) => other,
+    }
+}

@@ -3,6 +3,7 @@
 mod bucket;
 mod fit;
 mod forms;
+mod live;
 mod policy;
 mod settings;
 #[cfg(test)]
