@@ -11,7 +11,7 @@ from harness.server import BINARY, Server, clean_env
 
 # Clients inside this process (boto3) are pointed by the tests alone, not by whoever runs them.
 # What says which binary is tested, and how hard, stays.
-KEPT = ("MOLN_BIN", "MOLN_KILLS", "MOLN_FILES", "MOLN_VOLUME_GB")
+KEPT = ("MOLN_BIN", "MOLN_DEPLOY_KILLS", "MOLN_DEPLOY_SEED", "MOLN_KILLS", "MOLN_FILES", "MOLN_VOLUME_GB")
 kept = {name: value for name, value in os.environ.items() if name in KEPT}
 inherited = clean_env()
 os.environ.clear()
