@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import threading
 import time
 import uuid
 
@@ -141,6 +142,40 @@ def test_up_starts_a_server_and_follows_changes(moln, application, tmp_path):
     while listening(port) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not listening(port), "the server that was started has ended"
+
+
+def test_up_shows_every_line_while_files_change(moln, tmp_path, name):
+    directory, function = tmp_path / "counts", name("counts")
+    directory.mkdir()
+    code = "def handler(event, context):\n    print('number', event)\n"
+    properties = {"FunctionName": function, "Runtime": "python3.11", "Handler": "index.handler"}
+    properties |= {"Role": "arn:aws:iam::000000000000:role/r", "Code": {"ZipFile": code}}
+    file = directory / "template.json"
+
+    def describe(text: str):
+        made = {"Type": "AWS::Lambda::Function", "Properties": properties | {"Description": text}}
+        file.write_text(json.dumps({"Resources": {"Counts": made}}))
+
+    describe("first")
+    command = [BINARY, "up", str(directory), "--stack", function, "--endpoint", moln.url, "--json"]
+    up = subprocess.Popen(command, env=moln.env, stdout=subprocess.PIPE, text=True)
+    patience = threading.Timer(60, up.kill)
+    patience.start()
+    try:
+        told = (json.loads(line) for line in up.stdout)
+        until(told, lambda line: "functions" in line)
+        functions = moln.client("lambda")
+        for round in range(3):
+            describe(f"round {round}")
+            for number in range(10):
+                functions.invoke(FunctionName=function, Payload=str(round * 10 + number).encode())
+                time.sleep(0.03)
+        missing = {f"number {number}" for number in range(30)}
+        until(told, lambda line: missing.discard(line.get("log")) or not missing)
+    finally:
+        patience.cancel()
+        up.send_signal(signal.SIGINT)
+        assert up.wait(20) == 0
 
 
 def until(told, found) -> dict:

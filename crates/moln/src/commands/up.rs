@@ -50,11 +50,12 @@ async fn stay(
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let mut watch = Watch::new(&application.directory);
+    let mut follow = Follow::new(aws).await?;
     let mut deployed = deploy::deploy(aws, project, progress).await?;
     let mut name = deployed.project.stack.clone();
     let mut summary = show(aws, &name, progress).await?;
     progress.say("Watching for changes; Ctrl-C ends, what is stored stays.\n");
-    let mut follow = Follow::new(aws, &name, &summary.names()).await?;
+    follow.turn_to(&name, &summary.names());
     loop {
         follow.look(progress).await?;
         sleep(EVERY).await;
@@ -74,7 +75,7 @@ async fn stay(
                 deployed = now;
                 name.clone_from(&deployed.project.stack);
                 summary = show(aws, &name, progress).await?;
-                follow = Follow::new(aws, &name, &summary.names()).await?;
+                follow.turn_to(&name, &summary.names());
             }
             Ok((now, false)) => deployed = now,
             Err(failure) => progress.problem(&failure),

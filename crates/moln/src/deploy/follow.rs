@@ -12,6 +12,9 @@ const COLOURS: [u8; 6] = [36, 35, 34, 33, 32, 31];
 
 /// Several functions' logs.
 pub(crate) struct Follow<'a> {
+    aws: &'a Aws<'a>,
+    /// Where what was not followed before begins, in milliseconds.
+    since: u64,
     functions: Vec<Function<'a>>,
     wide: usize,
 }
@@ -23,20 +26,25 @@ struct Function<'a> {
 }
 
 impl<'a> Follow<'a> {
-    /// From now on. Names are shown without what the stack's name says already.
-    pub(crate) async fn new(aws: &'a Aws<'a>, stack: &str, names: &[String]) -> Result<Self, Failure> {
+    /// From now on; nothing yet.
+    pub(crate) async fn new(aws: &'a Aws<'a>) -> Result<Self, Failure> {
         let since = now(aws.server).await?.millis();
-        let mut functions = Vec::new();
-        for name in names {
+        Ok(Self { aws, since, functions: Vec::new(), wide: 0 })
+    }
+
+    /// Follows these functions. Of those that were followed before nothing is left out. Names are shown without what the
+    /// stack's name says already.
+    pub(crate) fn turn_to(&mut self, stack: &str, names: &[String]) {
+        let mut before = std::mem::take(&mut self.functions);
+        self.functions.extend(names.iter().map(|name| {
+            let groups = [format!("/aws/lambda/{name}")];
+            if let Some(at) = before.iter().position(|function| function.groups == groups) {
+                return before.swap_remove(at);
+            }
             let shown = name.strip_prefix(stack).map_or(name.as_str(), |rest| rest.trim_start_matches('-'));
-            functions.push(Function {
-                name: shown.to_owned(),
-                groups: [format!("/aws/lambda/{name}")],
-                tail: Tail::new(aws, None, since),
-            });
-        }
-        let wide = functions.iter().map(|function| function.name.len()).max().unwrap_or(0);
-        Ok(Self { functions, wide })
+            Function { name: shown.to_owned(), groups, tail: Tail::new(self.aws, None, self.since) }
+        }));
+        self.wide = self.functions.iter().map(|function| function.name.len()).max().unwrap_or(0);
     }
 
     /// Shows what came in since the last look.
