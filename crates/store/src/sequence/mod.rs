@@ -3,6 +3,7 @@
 
 mod group;
 mod idem;
+mod known;
 mod window;
 
 pub(crate) use group::{Base, Group, Touched};
@@ -11,6 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{Batch, CommitError, Committed, KeyRange, Op, Pre, StoreError, Version};
 use idem::Idem;
+use known::Known;
 use window::Window;
 
 /// Bytes of recently written keys remembered for `RangeUnchanged`: some 100,000 writes.
@@ -24,6 +26,7 @@ const SLOT_BITS: u32 = 16;
 pub(crate) struct Sequence {
     last: Version,
     window: Window,
+    known: Known,
     idem: Idem,
 }
 
@@ -36,7 +39,8 @@ enum Write {
 impl Sequence {
     /// Goes on behind `last`, the highest version that may have been handed out before.
     pub(crate) fn new(last: Version) -> Self {
-        Self { last, window: Window::new(WINDOW_BYTES, last), idem: Idem::new(IDEM_COMMITS) }
+        let (window, idem) = (Window::new(WINDOW_BYTES, last), Idem::new(IDEM_COMMITS));
+        Self { last, window, known: Known::default(), idem }
     }
 
     /// The version handed out last.
@@ -73,10 +77,12 @@ impl Sequence {
             match write {
                 Write::Row(key, val) => {
                     self.window.wrote(&key, version);
+                    self.known.wrote(&key, val.is_some().then_some(version));
                     group.write(key, val, version);
                 }
                 Write::Range(range) => {
                     self.window.wrote_range(range.clone(), version);
+                    self.known.wrote_range(&range);
                     Self::remove_range(range, version, group, base)?;
                 }
             }
@@ -106,12 +112,25 @@ impl Sequence {
         Ok(())
     }
 
-    fn judge(&self, index: u32, pre: &Pre, group: &Group, base: &impl Base) -> Result<(), CommitError> {
+    /// The version of a row; 0: there is none.
+    fn version_of(&mut self, key: &Bytes, group: &Group, base: &impl Base) -> Result<Version, CommitError> {
+        if let Some(known) = self.known.version(key) {
+            return Ok(known);
+        }
+        let Some((_, version)) = current(key, group, base)? else { return Ok(0) };
+        self.known.read(key, version);
+        Ok(version)
+    }
+
+    fn judge(&mut self, index: u32, pre: &Pre, group: &Group, base: &impl Base) -> Result<(), CommitError> {
         let conflict = CommitError::Conflict { index };
         match pre {
             Pre::Unchanged { key, at } => {
-                let version = current(key, group, base)?.map_or(0, |(_, version)| version);
-                if version == *at { Ok(()) } else { Err(conflict) }
+                if self.version_of(key, group, base)? == *at {
+                    Ok(())
+                } else {
+                    Err(conflict)
+                }
             }
             Pre::RangeUnchanged { range, at } => {
                 if self.window.changed(range, *at) {
