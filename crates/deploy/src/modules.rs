@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::check::Finding;
+use crate::document::{Place, Problem};
+use crate::javascript::{Asked, line_and_column, requires};
 use crate::project::{Content, Package};
 
 /// Files that are read for one handler, and bytes of one file.
@@ -15,7 +18,7 @@ const FILES: usize = 2_000;
 const BYTES: u64 = 2 * 1024 * 1024;
 
 /// A handler and where its code is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Handler<'a> {
     /// `nodejs18.x`.
     pub runtime: &'a str,
@@ -27,74 +30,135 @@ pub struct Handler<'a> {
     pub layers: &'a [&'a Package],
     /// Whether there are other layers: they may hold anything.
     pub foreign_layers: bool,
+    /// Where the document names it: `functions.api.handler`.
+    pub path: String,
+    /// The same in the text.
+    pub place: Place,
 }
 
-/// Looks whether everything is there.
-///
-/// # Errors
-/// What is missing, each with what to do next.
-pub fn check(handler: &Handler<'_>) -> Result<(), Vec<String>> {
-    let Content::Files(files) = &handler.package.content else { return Ok(()) };
-    let files: BTreeMap<&str, &Path> =
-        files.iter().map(|(name, path)| (name.as_str(), path.as_path())).collect();
+type Files<'f> = BTreeMap<&'f str, &'f Path>;
+
+/// Looks whether everything is there. What is missing is named with what to do next; of a module, the line that asks for it.
+pub fn check(handler: &Handler<'_>) -> Vec<Finding> {
+    let Some(files) = files(handler.package) else { return Vec::new() };
     let start = match entry(handler, &files) {
         Ok(Some(start)) => start,
-        Ok(None) => return Ok(()),
-        Err(_) if handler.foreign_layers => return Ok(()),
-        Err(lack) => return Err(vec![lack]),
+        Ok(None) => return Vec::new(),
+        Err(_) if handler.foreign_layers => return Vec::new(),
+        Err((what, mend)) => {
+            let problem = Problem::new(what).code("handler-missing").placed(handler.place);
+            return vec![Finding {
+                rule: "handler-missing",
+                problem: problem.path(handler.path.clone()),
+                mend: mend.to_owned(),
+            }];
+        }
     };
     if !handler.runtime.starts_with("nodejs") {
-        return Ok(());
+        return Vec::new();
     }
-    let mut lacks = BTreeSet::new();
+    let mut lacks = Vec::new();
+    follow(&files, start, |name, path, source, asked| {
+        let missing = asked.iter().filter(|asked| !is_there(handler, &files, name, asked.module));
+        lacks.extend(
+            missing.map(|asked| lack(handler, name, asked.module, path, line_and_column(source, asked.at))),
+        );
+    });
+    lacks.dedup_by(|a, b| a.problem.file == b.problem.file && a.problem.text == b.problem.text);
+    lacks
+}
+
+/// The sources that a handler's file leads to within its package, itself first: name, where it lies, text. Those of other
+/// languages than JavaScript lead nowhere.
+pub(crate) fn sources<'p>(
+    runtime: &str,
+    handler: &str,
+    package: &'p Package,
+) -> Vec<(&'p str, &'p Path, String)> {
+    let Some(files) = files(package) else { return Vec::new() };
+    let named = Handler {
+        runtime,
+        handler,
+        package,
+        layers: &[],
+        foreign_layers: false,
+        path: String::new(),
+        place: Place::default(),
+    };
+    let mut found = Vec::new();
+    if let Ok(Some(start)) = entry(&named, &files) {
+        follow(&files, start, |name, path, source, _| found.push((name, path, source.to_owned())));
+    }
+    found
+}
+
+fn files(package: &Package) -> Option<Files<'_>> {
+    match &package.content {
+        Content::Files(files) => {
+            Some(files.iter().map(|(name, path)| (name.as_str(), path.as_path())).collect())
+        }
+        Content::File(_) | Content::Template(_) => None,
+    }
+}
+
+/// Reads a file and those that it asks for by relative paths, each once.
+fn follow<'f>(
+    files: &Files<'f>,
+    start: &'f str,
+    mut each: impl FnMut(&'f str, &'f Path, &str, &[Asked<'_>]),
+) {
     let mut seen = BTreeSet::from([start]);
     let mut open = vec![start];
     while let Some(name) = open.pop() {
-        let Some(path) = files.get(name) else { continue };
-        let small = fs::metadata(path).is_ok_and(|facts| facts.len() <= BYTES);
-        let Ok(source) = fs::read_to_string(path) else { continue };
-        if !small {
+        let Some(path) = files.get(name).copied() else { continue };
+        if fs::metadata(path).is_ok_and(|facts| facts.len() > BYTES) {
             continue;
         }
-        for module in requires(&source) {
-            match find(handler, &files, name, module) {
-                Found::File(next) if seen.len() < FILES && seen.insert(next) => open.push(next),
-                Found::File(_) | Found::Elsewhere => {}
-                Found::Nowhere => {
-                    lacks.insert(lack(name, module, handler));
-                }
+        let Ok(source) = fs::read_to_string(path) else { continue };
+        let asked = if is_source(name) { requires(&source) } else { Vec::new() };
+        each(name, path, &source, &asked);
+        let own = asked.iter().filter(|asked| asked.module.starts_with('.'));
+        for next in own.filter_map(|asked| file(files, &resolved(name, asked.module)?)) {
+            if is_source(next) && seen.len() < FILES && seen.insert(next) {
+                open.push(next);
             }
         }
     }
-    if lacks.is_empty() { Ok(()) } else { Err(lacks.into_iter().collect()) }
 }
 
-fn lack(name: &str, module: &str, handler: &Handler<'_>) -> String {
+/// What a handler's package lacks.
+fn lack(handler: &Handler<'_>, name: &str, module: &str, path: &Path, at: (usize, usize)) -> Finding {
     let package = package_name(module);
+    let is_left_out = handler.package.root.join("node_modules").join(package).is_dir();
     let what = if module.starts_with('.') {
         format!("{name} asks for {module}, and there is no such file in the package")
+    } else if is_left_out {
+        format!(
+            "{name} asks for the module {module}, which lies in node_modules and is left out of the package"
+        )
     } else {
         format!("{name} asks for the module {module}, which is not in the package")
     };
-    let next = if module.starts_with('.') {
-        "is it excluded by package.patterns?".to_owned()
+    let (rule, mend) = if module.starts_with('.') {
+        ("module-missing", "is it excluded by package.patterns?".to_owned())
+    } else if is_left_out {
+        ("module-left-out", format!("is {package} under devDependencies, or excluded by package.patterns?"))
     } else if package == "aws-sdk" {
-        format!(
-            "{} has version 3 of the SDK only: npm install aws-sdk, or use @aws-sdk/client-…",
-            handler.runtime
-        )
-    } else if handler.package.root.join("node_modules").join(package).is_dir() {
-        format!(
-            "it lies in node_modules and is left out: is {package} under devDependencies, or excluded by package.patterns?"
-        )
+        let runtime = handler.runtime;
+        let mend =
+            format!("{runtime} has version 3 of the SDK only: npm install aws-sdk, or use @aws-sdk/client-…");
+        ("module-missing", mend)
     } else {
-        format!("npm install {package}")
+        ("module-missing", format!("npm install {package}"))
     };
-    format!("{what}: {next}")
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let place = Place { line: number(at.0), column: number(at.1) };
+    let problem = Problem::new(what).code(rule).path(handler.path.clone()).placed(place).in_file(path);
+    Finding { rule, problem, mend }
 }
 
 /// The handler's file; none if the language has no such file to look for.
-fn entry<'f>(handler: &Handler<'_>, files: &BTreeMap<&'f str, &Path>) -> Result<Option<&'f str>, String> {
+fn entry<'f>(handler: &Handler<'_>, files: &Files<'f>) -> Result<Option<&'f str>, (String, &'static str)> {
     let name = handler.handler.strip_prefix("./").unwrap_or(handler.handler);
     let (dir, base) = name.rsplit_once('/').map_or(("", name), |(dir, base)| (dir, base));
     let within = |base: &str| if dir.is_empty() { base.to_owned() } else { format!("{dir}/{base}") };
@@ -103,7 +167,7 @@ fn entry<'f>(handler: &Handler<'_>, files: &BTreeMap<&'f str, &Path>) -> Result<
         ["", ".js", ".mjs", ".cjs"].iter().map(|end| format!("{stem}{end}")).collect()
     } else if handler.runtime.starts_with("python") {
         let Some((module, _)) = name.rsplit_once('.') else {
-            return Err(format!("the handler {name} names no function: it is written file.function"));
+            return Err((format!("the handler {name} names no function"), "it is written file.function"));
         };
         let stem = module.replace('.', "/");
         vec![format!("{stem}.py"), format!("{stem}/__init__.py"), format!("{stem}.so")]
@@ -127,16 +191,20 @@ fn entry<'f>(handler: &Handler<'_>, files: &BTreeMap<&'f str, &Path>) -> Result<
     let missing = missing.cloned().unwrap_or_default();
     let stem = missing.rsplit_once('.').map_or(missing.as_str(), |(stem, _)| stem);
     if [".ts", ".mts", ".cts"].iter().any(|end| files.contains_key(format!("{stem}{end}").as_str())) {
-        return Err(format!(
-            "the handler's file {missing} is not there, and {stem}.ts is: compile it before it is deployed"
-        ));
+        let what = format!("the handler's file {missing} is not there, and {stem}.ts is");
+        return Err((what, "compile it before it is deployed"));
     }
     if handler.package.root.join(&missing).is_file() {
-        return Err(format!(
-            "the handler's file {missing} is left out of the package: look at package.patterns"
+        return Err((
+            format!("the handler's file {missing} is left out of the package"),
+            "look at package.patterns",
         ));
     }
-    Err(format!("the handler's file {missing} does not exist in {}", handler.package.root.display()))
+    let root = handler.package.root.display();
+    Err((
+        format!("the handler's file {missing} does not exist in {root}"),
+        "is the name right? it is written file.function",
+    ))
 }
 
 fn holds(package: &Package, names: &[String]) -> bool {
@@ -146,25 +214,15 @@ fn holds(package: &Package, names: &[String]) -> bool {
             names.iter().any(|name| name == file)
         }),
         // Nobody looks into a finished zip.
-        Content::File(_) => true,
+        Content::File(_) | Content::Template(_) => true,
     }
 }
 
-enum Found<'f> {
-    File(&'f str),
-    Elsewhere,
-    Nowhere,
-}
-
-/// Where a module is that a file asks for.
-fn find<'f>(handler: &Handler<'_>, files: &BTreeMap<&'f str, &Path>, from: &str, module: &str) -> Found<'f> {
+/// Whether a module is there that a file asks for.
+fn is_there(handler: &Handler<'_>, files: &Files<'_>, from: &str, module: &str) -> bool {
     if module.starts_with('.') {
-        let Some(path) = resolved(from, module) else { return Found::Elsewhere };
-        let ends = ["", ".js", ".mjs", ".cjs", ".json", ".node", "/index.js", "/index.json", "/package.json"];
-        return ends.iter().find_map(|end| files.get_key_value(format!("{path}{end}").as_str())).map_or(
-            Found::Nowhere,
-            |(found, _)| if is_source(found) { Found::File(found) } else { Found::Elsewhere },
-        );
+        // What leads out of the package is not looked for.
+        return resolved(from, module).is_none_or(|path| file(files, &path).is_some());
     }
     let package = package_name(module);
     let old =
@@ -181,7 +239,7 @@ fn find<'f>(handler: &Handler<'_>, files: &BTreeMap<&'f str, &Path>, from: &str,
         || is_builtin(package)
         || by_runtime
     {
-        return Found::Elsewhere;
+        return true;
     }
     let mut dir = from;
     loop {
@@ -189,13 +247,13 @@ fn find<'f>(handler: &Handler<'_>, files: &BTreeMap<&'f str, &Path>, from: &str,
         let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
         let place = format!("{prefix}node_modules/{package}/");
         if files.range(place.as_str()..).next().is_some_and(|(name, _)| name.starts_with(&place)) {
-            return Found::Elsewhere;
+            return true;
         }
         if dir.is_empty() {
             break;
         }
     }
-    let in_layer = handler.foreign_layers
+    handler.foreign_layers
         || handler.layers.iter().any(|layer| match &layer.content {
             Content::Files(files) => {
                 let place = format!("node_modules/{package}/");
@@ -203,13 +261,19 @@ fn find<'f>(handler: &Handler<'_>, files: &BTreeMap<&'f str, &Path>, from: &str,
                     .iter()
                     .any(|(name, _)| name.strip_prefix("nodejs/").is_some_and(|name| name.contains(&place)))
             }
-            Content::File(_) => true,
-        });
-    if in_layer { Found::Elsewhere } else { Found::Nowhere }
+            Content::File(_) | Content::Template(_) => true,
+        })
 }
 
 fn is_source(name: &str) -> bool {
     [".js", ".mjs", ".cjs"].iter().any(|end| name.ends_with(end))
+}
+
+/// The file of the package that a path means, with whatever ending.
+fn file<'f>(files: &Files<'f>, path: &str) -> Option<&'f str> {
+    let ends = ["", ".js", ".mjs", ".cjs", ".json", ".node", "/index.js", "/index.json", "/package.json"];
+    let named = |end: &&str| files.get_key_value(format!("{path}{end}").as_str()).map(|(name, _)| *name);
+    ends.iter().find_map(named)
 }
 
 /// `@scope/name/sub` is `@scope/name`.
@@ -287,158 +351,9 @@ fn is_builtin(module: &str) -> bool {
     BUILTIN.contains(&module)
 }
 
-/// The modules that a source asks for by a plain string, outside of comments, strings and `try` blocks.
-fn requires(source: &str) -> Vec<&str> {
-    let code = code(source);
-    let mut found = Vec::new();
-    for (at, string) in &code.strings {
-        let before = code.text.get(..*at).unwrap_or_default();
-        let before = before.trim_end();
-        // The quote is what follows: `require(`, `import(`, `from`, `import`.
-        let asks = match before.strip_suffix('(') {
-            Some(call) => word_at_end(call.trim_end(), "require") || word_at_end(call.trim_end(), "import"),
-            None => {
-                (word_at_end(before, "from") || word_at_end(before, "import"))
-                    && !before.trim_end_matches("from").trim_end().ends_with('.')
-            }
-        };
-        if asks && !code.in_try(*at) {
-            found.push(*string);
-        }
-    }
-    found
-}
-
-fn word_at_end(text: &str, word: &str) -> bool {
-    text.strip_suffix(word)
-        .is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '.')))
-}
-
-/// A source in which comments and the insides of strings are blank, and its strings.
-struct Code<'s> {
-    text: String,
-    strings: Vec<(usize, &'s str)>,
-    tries: Vec<(usize, usize)>,
-}
-
-impl Code<'_> {
-    fn in_try(&self, at: usize) -> bool {
-        self.tries.iter().any(|(from, to)| (*from..*to).contains(&at))
-    }
-}
-
-fn code(source: &str) -> Code<'_> {
-    let bytes = source.as_bytes();
-    let mut text = Vec::with_capacity(bytes.len());
-    let mut strings = Vec::new();
-    let mut tries = Vec::new();
-    let mut blocks: Vec<Option<usize>> = Vec::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let end = match (byte, bytes.get(at + 1)) {
-            (b'/', Some(b'/')) => {
-                source.get(at..).and_then(|rest| rest.find('\n')).map_or(bytes.len(), |n| at + n)
-            }
-            (b'/', Some(b'*')) => {
-                source.get(at + 2..).and_then(|rest| rest.find("*/")).map_or(bytes.len(), |n| at + n + 4)
-            }
-            (b'/', _) if text.trim_ascii_end().last().is_none_or(|c| b"(,=:[!&|?{};".contains(c)) => {
-                regex_end(bytes, at)
-            }
-            (b'"' | b'\'' | b'`', _) => {
-                let end = string_end(bytes, at);
-                if byte != b'`' || !source.get(at..end).unwrap_or_default().contains("${") {
-                    strings.push((at, source.get(at + 1..end.saturating_sub(1)).unwrap_or_default()));
-                }
-                end
-            }
-            _ => {
-                match byte {
-                    b'{' => {
-                        let before = std::str::from_utf8(&text).unwrap_or_default().trim_end();
-                        blocks.push(
-                            word_at_end(
-                                before.get(before.len().saturating_sub(8)..).unwrap_or_default(),
-                                "try",
-                            )
-                            .then_some(at),
-                        );
-                    }
-                    b'}' => {
-                        if let Some(Some(from)) = blocks.pop() {
-                            tries.push((from, at));
-                        }
-                    }
-                    _ => {}
-                }
-                text.push(if byte.is_ascii() { byte } else { b'x' });
-                at += 1;
-                continue;
-            }
-        };
-        // Same length, so that places stay what they are.
-        text.resize(end.max(at + 1), b' ');
-        at = end.max(at + 1);
-    }
-    Code { text: String::from_utf8(text).unwrap_or_default(), strings, tries }
-}
-
-/// The end of a regular expression: the slash that is neither escaped nor in a class.
-fn regex_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    let mut class = false;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'\n' => return start + 1,
-            b'[' => class = true,
-            b']' => class = false,
-            b'/' if !class => return at + 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    start + 1
-}
-
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mark = bytes.get(start).copied().unwrap_or_default();
-    let mut at = start + 1;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            // A quote that is not closed on its line is no string: a regular expression, most likely.
-            b'\n' if mark != b'`' => return start + 1,
-            _ if byte == mark => return at + 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    start + 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_source_asks_for() {
-        let source = r#"
-            // const a = require('commented');
-            /* import b from 'commented-too' */
-            const c = require('one'), d = require("two/sub");
-            import e, { f } from 'three';
-            import 'four';
-            const text = "require('in a string')";
-            const g = await import(`five`);
-            const h = await import(`six/${name}`);
-            try { const i = require('maybe'); } catch {}
-            const { SQSClient } = (() => { try { return require('perhaps'); } catch (e) { return {}; } })();
-            obj.require('not'); Array.from('not');
-            const r = /['"]/; export { x } from 'seven';
-        "#;
-        assert_eq!(requires(source), ["one", "two/sub", "three", "four", "five", "seven"]);
-    }
 
     fn package(dir: &Path, files: &[(&str, &str)]) -> Package {
         let mut content = Vec::new();
@@ -454,9 +369,11 @@ mod tests {
     fn lacks(runtime: &str, handler: &str, files: &[(&str, &str)]) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         let package = package(dir.path(), files);
-        check(&Handler { runtime, handler, package: &package, layers: &[], foreign_layers: false })
-            .err()
-            .unwrap_or_default()
+        let (path, place) = ("functions.f.handler".to_owned(), Place::default());
+        let handler =
+            Handler { runtime, handler, package: &package, layers: &[], foreign_layers: false, path, place };
+        let root = format!("{}/", dir.path().display());
+        check(&handler).iter().map(|lack| lack.to_string().replace(&root, "")).collect()
     }
 
     #[test]
@@ -472,8 +389,8 @@ mod tests {
         assert_eq!(
             lacks("nodejs18.x", "src/index.handler", &files),
             [
-                "lib/help.js asks for ./missing, and there is no such file in the package: is it excluded by package.patterns?",
-                "lib/help.js asks for the module axios/lib/x, which is not in the package: npm install axios",
+                "lib/help.js:1:9: functions.f.handler: lib/help.js asks for the module axios/lib/x, which is not in the package: npm install axios",
+                "lib/help.js:1:33: functions.f.handler: lib/help.js asks for ./missing, and there is no such file in the package: is it excluded by package.patterns?",
             ]
         );
         assert_eq!(lacks("nodejs18.x", "index.handler", &[("index.mjs", "import 'aws-sdk'")]).len(), 1);

@@ -24,6 +24,10 @@ const READABLE: u32 = 0o644;
 pub fn zip(package: &Package) -> io::Result<Vec<u8>> {
     let files = match &package.content {
         Content::File(path) => return fs::read(path).map_err(|why| named(path, &why)),
+        Content::Template(_) => {
+            let text = format!("{} is a template, which is no zip", package.name);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         Content::Files(files) => files,
     };
     let mut sorted: Vec<_> = files.iter().collect();

@@ -185,15 +185,22 @@ fn what_is_not_known_stops_with_file_line_and_path() {
 
 #[test]
 fn what_is_not_there_stops_with_its_place() {
-    let text = told(&problems(&format!("{HEAD}functions:\n  a:\n    handler: src/main.handler\n")));
+    let lacks = |dir: &Path| {
+        let made = project(dir, &Options::default()).unwrap();
+        made.lacks.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let text = lacks(service(&format!("{HEAD}functions:\n  a:\n    handler: src/main.handler\n")).path());
     assert!(
-        text.contains(":7:5: functions.a.handler: the handler's file src/main.js does not exist"),
+        text.contains(
+            "serverless.yml:7:5: functions.a.handler: the handler's file src/main.js does not exist"
+        ),
         "{text}"
     );
     let dir = service(&format!("{HEAD}functions:\n  a:\n    handler: index.handler\n"));
-    fs::write(dir.path().join("index.js"), "require('axios')").unwrap();
-    let text = told(&project(dir.path(), &Options::default()).unwrap_err());
-    assert!(text.contains(":7:5: functions.a.handler: index.js asks for the module axios"), "{text}");
+    fs::write(dir.path().join("index.js"), "// the shop\nrequire('axios')").unwrap();
+    let text = lacks(dir.path());
+    let said = "index.js:2:9: functions.a.handler: index.js asks for the module axios, which is not in the package: npm install";
+    assert!(text.contains(said), "{text}");
     let text = told(&problems(&format!(
         "{HEAD}functions:\n  a:\n    handler: index.handler\n    environment:\n      X: ${{env:NOPE}}\n"
     )));
@@ -242,6 +249,33 @@ fn what_moln_does_not_have_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("serverless.ts"), "").unwrap();
     assert!(told(&project(dir.path(), &Options::default()).unwrap_err()).contains("Moln runs no program"));
+}
+
+/// Every kind of event that Moln has no service for says so, and is told from one that nobody knows.
+#[test]
+fn events_without_a_service_are_refused_with_a_word() {
+    for (kind, word) in [
+        ("alb", "there are no load balancers"),
+        ("alexaSkill", "there is no Alexa"),
+        ("alexaSmartHome", "there is no Alexa"),
+        ("iot", "there is no IoT"),
+        ("iotFleetProvisioning", "there is no IoT"),
+        ("cognitoUserPool", "there is no Cognito"),
+        ("cloudFront", "there is no CloudFront"),
+        ("kafka", "there is no Kafka"),
+        ("msk", "there is no Kafka"),
+        ("activemq", "there is no Amazon MQ"),
+        ("rabbitmq", "there is no Amazon MQ"),
+    ] {
+        let yml = format!(
+            "{HEAD}functions:\n  a:\n    handler: index.handler\n    events:\n      - {kind}: {{x: y}}\n"
+        );
+        let found = problems(&yml);
+        assert_eq!(found.len(), 1, "{}", told(&found));
+        let text = told(&found);
+        let place = format!("serverless.yml:9:9: functions.a.events.0.{kind}: ");
+        assert!(text.contains(&place) && text.contains(word), "{text}");
+    }
 }
 
 fn environment(yml: &str, options: &Options<'_>, files: &[(&str, &str)]) -> Result<Value, String> {
@@ -383,7 +417,7 @@ functions:
     let made = project(dir.path(), &Options::default()).unwrap();
     let names = |index: usize| match &made.packages[index].content {
         Content::Files(files) => files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
-        Content::File(_) => panic!(),
+        Content::File(_) | Content::Template(_) => panic!(),
     };
     assert_eq!(
         names(0),

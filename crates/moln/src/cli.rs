@@ -35,13 +35,13 @@ pub(crate) enum Command {
     /// Deploy the application of a directory.
     Deploy(Box<Deploy>),
     /// Remove what was deployed from a directory.
-    Remove(Box<Deploy>),
+    Remove(Box<Shown>),
     /// Print what was deployed from a directory: endpoints, functions, queues, outputs.
-    Info(Box<Deploy>),
-    /// Print the CloudFormation template that a directory comes to.
+    Info(Box<Shown>),
+    /// Print the CloudFormation that a directory comes to, with everything written out.
     Template(Box<Application>),
     /// Look for traps in a deployment file and its code; exit code 1 when there are any.
-    Check(Box<Deploy>),
+    Check(Box<Check>),
     /// Start the server.
     Serve(Box<Serve>),
     /// Print the environment that points AWS clients at a server.
@@ -378,15 +378,36 @@ pub(crate) struct Application {
     pub(crate) target: Target,
 }
 
-/// Options of `deploy`, `info`, `remove` and `check`.
+/// Options of `info` and `remove`, and of all that shows what becomes of an application.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = DEPLOY_EXAMPLES)]
-pub(crate) struct Deploy {
+pub(crate) struct Shown {
     #[command(flatten)]
     pub(crate) of: Application,
     /// One JSON object a line, for scripts
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Options of `deploy`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DEPLOY_EXAMPLES)]
+pub(crate) struct Deploy {
+    #[command(flatten)]
+    pub(crate) shown: Shown,
+    /// Keep what was made when something fails, to look at it [default: all goes back to what it was]
+    #[arg(long)]
+    pub(crate) disable_rollback: bool,
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) shown: Shown,
+    /// A rule to pass over; can be given several times
+    #[arg(long = "ignore", value_name = "RULE")]
+    pub(crate) ignored: Vec<String>,
 }
 
 /// Options of `up`.

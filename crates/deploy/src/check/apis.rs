@@ -6,9 +6,12 @@ use super::Finding;
 use super::facts::Facts;
 
 pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let says = ["access-control-allow-origin", "Access-Control-Allow-Origin"];
+    let functions_answer = facts.all_scripts().any(|script| script.says(&says) && script.says(&["OPTIONS"]));
     for (id, api) in facts.all("AWS::ApiGatewayV2::Api") {
         let is_http = api.get("Body").is_some() || api.get("ProtocolType").is_some_and(|kind| kind == "HTTP");
-        let answers = api.get("CorsConfiguration").is_some()
+        let answers = functions_answer
+            || api.get("CorsConfiguration").is_some()
             || api.pointer("/Body/x-amazon-apigateway-cors").is_some()
             || options_in(api.get("Body"))
             || facts.all("AWS::ApiGatewayV2::Route").any(|(_, route)| {
@@ -19,7 +22,8 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
                 "{id} does not answer browsers' questions (CORS): a page of another origin cannot call it, unless every \
                  function answers OPTIONS and sends the headers itself"
             );
-            let mend = "Set CorsConfiguration with the origins that may call; leave it if no page does.";
+            let mend = "Set CorsConfiguration (httpApi.cors in a serverless.yml) with the origins that may call; pass over this rule \
+                        (--ignore cors-missing) if no page does.";
             findings.push(Finding::of(facts, "cors-missing", id, "CorsConfiguration", why, mend));
         }
     }

@@ -3,7 +3,8 @@
 //! # Rooms
 //! `file` finds and reads the file, `variables` resolves `${…}`, `schema` holds every key there is, `plugins` what plugins
 //! would have done, `lift` the constructs of serverless-lift, `service` the file as a service, `functions`, `role`,
-//! `layers`, `events` and `resources` make the stack, `packaging` says which files travel.
+//! `layers`, `events` and `resources` make the stack, `origins` remembers what was made of what, `packaging` says which files
+//! travel.
 //!
 //! # What differs from the framework's own stack
 //! The resources and outputs are the framework's, except for these:
@@ -27,6 +28,7 @@ mod glob;
 mod layers;
 mod lift;
 mod naming;
+mod origins;
 mod packaging;
 mod plugins;
 mod requires;
@@ -41,6 +43,7 @@ pub(crate) mod walk;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::check::Finding;
 use crate::document::Problem;
 use crate::project::Project;
 
@@ -94,11 +97,18 @@ pub trait Outside {
 ///
 /// # Errors
 /// Everything that is wrong, each with file, place and path: unknown keys, variables without a value, plugins that would
-/// be missed, handlers and packages that are not there, what Moln does not have.
+/// be missed, packages that are not there, what Moln does not have. Handlers and modules that packages lack stand in the
+/// project.
 pub fn project(dir: &Path, options: &Options<'_>) -> Result<Project, Vec<Problem>> {
     let (path, root) = file::read(dir).map_err(|problem| vec![problem])?;
-    build(dir, &path, root, options)
-        .map_err(|problems| problems.into_iter().map(|problem| problem.in_file(&path)).collect())
+    let built = build(dir, &path, root, options).map(|mut project| {
+        // Those of modules name the code's file.
+        let lacks = project.lacks.into_iter();
+        let named = lacks.map(|lack| Finding { problem: lack.problem.in_file(&path), ..lack });
+        project.lacks = named.collect();
+        project
+    });
+    built.map_err(|problems| problems.into_iter().map(|problem| problem.in_file(&path)).collect())
 }
 
 fn build(

@@ -196,6 +196,8 @@ impl Packaging {
         let Some(package) = self.packages.get(index) else { return Ok(String::new()) };
         match &package.content {
             Content::File(path) => add_file(&mut hash, "", path)?,
+            // A service has no nested templates.
+            Content::Template(_) => {}
             Content::Files(files) => {
                 for (name, path) in files {
                     add_file(&mut hash, name, path)?;

@@ -2,22 +2,22 @@
 
 use super::packaging::Packaging;
 use super::service::{Function, Service, get};
-use crate::document::Problem;
+use crate::check::Finding;
 use crate::modules::{self, Handler};
 use crate::project::{Content, Package};
 
 /// Everything that a function's package lacks.
-pub(super) fn check(service: &Service<'_>, packaging: &Packaging) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub(super) fn check(service: &Service<'_>, packaging: &Packaging) -> Vec<Finding> {
+    let mut lacks = Vec::new();
     for function in &service.functions {
         let (Some(handler), Some(package)) = (function.text("handler"), packaging.of(&function.key)) else {
             continue;
         };
         let Some(package) = packaging.packages().get(package) else { continue };
         let Content::Files(_) = &package.content else { continue };
-        problems.extend(one(service, function, &handler, package, packaging));
+        lacks.extend(one(service, function, &handler, package, packaging));
     }
-    problems
+    lacks
 }
 
 fn one(
@@ -26,7 +26,7 @@ fn one(
     handler: &str,
     package: &Package,
     packaging: &Packaging,
-) -> Vec<Problem> {
+) -> Vec<Finding> {
     let layers = function.get("layers").or_else(|| service.provider_node("layers"));
     let layers = layers.and_then(crate::document::Node::as_sequence).unwrap_or_default();
     // A layer of this file can be looked into; of another one nothing is known.
@@ -47,16 +47,14 @@ fn one(
         }
     }
     let runtime = function.runtime(service);
-    match modules::check(&Handler {
+    let place = function.problem("handler", "");
+    modules::check(&Handler {
         runtime: &runtime,
         handler,
         package,
         layers: &known,
         foreign_layers: foreign,
-    }) {
-        Ok(()) => Vec::new(),
-        Err(lacks) => {
-            lacks.into_iter().map(|lack| function.problem("handler", lack).code("package")).collect()
-        }
-    }
+        path: place.path,
+        place: place.place.unwrap_or_default(),
+    })
 }

@@ -6,7 +6,7 @@ use super::lift::Constructs;
 use super::packaging::Packaging;
 use super::service::{Service, get, list, merge, text, truthy};
 use super::stack::{Stack, set};
-use super::{events, functions, layers, requires, role};
+use super::{events, functions, layers, origins, requires, role};
 use crate::document::{Node, Place, Problem};
 use crate::project::Project;
 
@@ -18,7 +18,8 @@ const SECTIONS: [&str; 7] =
 pub(super) fn stack(mut service: Service<'_>, constructs: Constructs) -> Result<Project, Vec<Problem>> {
     let packaging = Packaging::new(&mut service)?;
     let mut stack = Stack { packages: packaging.packages().to_vec(), ..Stack::default() };
-    let mut problems = requires::check(&service, &packaging);
+    let lacks = requires::check(&service, &packaging);
+    let mut problems = Vec::new();
     if !service.functions.is_empty() {
         role::log_groups(&service, &mut stack);
         stack.role = role::begin(&service, constructs.statements);
@@ -63,7 +64,10 @@ pub(super) fn stack(mut service: Service<'_>, constructs: Constructs) -> Result<
         tags: tags(&service),
         parameters: parameters(&service),
         packages: stack.packages,
+        disable_rollback: truthy(&service.root, "provider.disableRollback"),
         notices,
+        lacks,
+        source: origins::source(&service),
     })
 }
 
@@ -173,10 +177,6 @@ fn unused_settings(service: &Service<'_>) -> Vec<String> {
         ("provider.notificationArns", "stack events are not sent to topics"),
         ("provider.rollbackConfiguration", "no alarm is watched during a deployment"),
         ("provider.stackPolicy", "the stack has no policy"),
-        (
-            "provider.disableRollback",
-            "a deployment that fails is rolled back unless --disable-rollback is given",
-        ),
         ("provider.iam.deploymentRole", "the deployment runs as the caller"),
         ("provider.cfnRole", "the deployment runs as the caller"),
         ("provider.profile", "credentials come from the environment"),

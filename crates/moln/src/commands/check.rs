@@ -2,44 +2,43 @@
 
 use std::process::ExitCode;
 
-use moln_deploy::{
-    check::{self, Finding},
-    document,
-};
+use moln_deploy::check::{self, Finding, RULES};
 use serde_json::json;
 
 use super::say;
-use crate::{cli::Deploy, client::Server, deploy::directory, failure::Failure};
+use crate::{
+    cli::{Check, Shown},
+    client::Server,
+    deploy::directory,
+    failure::Failure,
+};
 
-pub(super) fn run(options: &Deploy) -> Result<ExitCode, Failure> {
-    let server = Server::find(&options.of.target)?;
-    let project = directory::project(&options.of, &server)?;
-    let file = directory::template_file(&options.of.directory);
-    let source = file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
-    let source = source.and_then(|text| document::read(&text).ok());
-    let findings = check::project(&project, source.as_ref())
-        .map_err(|problem| Failure::usage(problem.to_string()))?
-        .into_iter()
-        .map(|finding| match &file {
-            Some(file) if finding.problem.place.is_some() => {
-                Finding { problem: finding.problem.in_file(file), ..finding }
-            }
-            _ => finding,
-        });
+pub(super) fn run(options: &Check) -> Result<ExitCode, Failure> {
+    let Shown { of, json } = &options.shown;
+    if let Some(unknown) = options.ignored.iter().find(|name| RULES.iter().all(|(rule, _)| rule != name)) {
+        let rules: Vec<&str> = RULES.iter().map(|(rule, _)| *rule).collect();
+        return Err(Failure::usage(format!("there is no rule {unknown}."))
+            .next(format!("There are {}.", rules.join(", "))));
+    }
+    let project = directory::project(of, &Server::find(&of.target)?)?;
+    let findings = check::project(&project).map_err(|problem| Failure::usage(problem.to_string()))?;
     let mut found = false;
     for Finding { rule, problem, mend } in findings {
+        if options.ignored.iter().any(|ignored| ignored == rule) {
+            continue;
+        }
         found = true;
-        if options.json {
+        if *json {
             say(&json!({
                 "rule": rule, "file": problem.file, "line": problem.place.map(|place| place.line),
-                "path": problem.path, "why": problem.text, "mend": mend,
+                "path": problem.path, "why": problem.text, "mend": mend, "page": format!("docs/checks/{rule}.md"),
             })
             .to_string());
         } else {
             say(&format!("{problem}\n    {mend} [{rule}: docs/checks/{rule}.md]"));
         }
     }
-    if !found && !options.json {
+    if !found && !json {
         say("No trap was found.");
     }
     Ok(ExitCode::from(u8::from(found)))

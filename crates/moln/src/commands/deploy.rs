@@ -5,24 +5,24 @@ use std::process::ExitCode;
 use super::say;
 use crate::{
     aws::Aws,
-    cli::{Application, Deploy},
+    cli::{Application, Deploy, Shown},
     client::Server,
-    deploy::{self, directory, progress::Progress, stack::Stack, summary::Summary},
+    deploy::{self, directory, progress::Progress, stack::Stack, summary::Summary, upload::Uploads},
     failure::Failure,
 };
 
 pub(super) async fn run(options: &Deploy) -> Result<ExitCode, Failure> {
-    let server = Server::find(&options.of.target)?;
-    let project = directory::project(&options.of, &server)?;
-    let aws =
-        Aws { server: &server, region: directory::region(&options.of.choices, project.region.as_deref()) };
-    let mut progress = Progress::new(options.json);
+    let Shown { of, json } = &options.shown;
+    let server = Server::find(&of.target)?;
+    let project = directory::deployable(options, &server)?;
+    let aws = Aws { server: &server, region: directory::region(&of.choices, project.region.as_deref()) };
+    let mut progress = Progress::new(*json);
     let deployed = deploy::deploy(&aws, project, &mut progress).await?;
     show(&aws, &deployed.project.stack, &progress).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn info(options: &Deploy) -> Result<ExitCode, Failure> {
+pub(super) async fn info(options: &Shown) -> Result<ExitCode, Failure> {
     let server = Server::find(&options.of.target)?;
     let (name, region) = directory::stack(&options.of, &server)?;
     let aws = Aws { server: &server, region };
@@ -30,7 +30,7 @@ pub(super) async fn info(options: &Deploy) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn remove(options: &Deploy) -> Result<ExitCode, Failure> {
+pub(super) async fn remove(options: &Shown) -> Result<ExitCode, Failure> {
     let server = Server::find(&options.of.target)?;
     let (name, region) = directory::stack(&options.of, &server)?;
     let aws = Aws { server: &server, region };
@@ -45,10 +45,15 @@ pub(super) async fn remove(options: &Deploy) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn template(options: &Application) -> Result<ExitCode, Failure> {
+/// Prints the template as it is deployed: packages named as they will be, SAM, loops and included files written out.
+pub(super) async fn template(options: &Application) -> Result<ExitCode, Failure> {
     let server = Server::find(&options.target)?;
     let project = directory::project(options, &server)?;
-    let text = serde_json::to_string_pretty(&project.template);
+    let region = directory::region(&options.choices, project.region.as_deref());
+    let uploads = Uploads::planned(&directory::account_of_environment(), &region, &project.stack);
+    let template = uploads.filled(&project).await?;
+    let written = project.written_out(&template).map_err(|problem| Failure::usage(problem.to_string()))?;
+    let text = serde_json::to_string_pretty(&written);
     say(&text.map_err(|why| Failure::new(format!("the template cannot be written: {why}.")))?);
     Ok(ExitCode::SUCCESS)
 }

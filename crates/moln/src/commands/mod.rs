@@ -33,7 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Deploy(options) => blocking(deploy::run(&options)),
         Command::Remove(options) => blocking(deploy::remove(&options)),
         Command::Info(options) => blocking(deploy::info(&options)),
-        Command::Template(options) => deploy::template(&options),
+        Command::Template(options) => blocking(deploy::template(&options)),
         Command::Check(options) => check::run(&options),
         Command::Serve(options) => serve::run(*options),
         Command::Env(options) => env::run(&options),

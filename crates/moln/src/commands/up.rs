@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::deploy::show;
 use crate::{
     aws::Aws,
-    cli::{Application, Up},
+    cli::{Deploy, Up},
     client::Server,
     deploy::{self, directory, follow::Follow, progress::Progress, watch::Watch},
     failure::Failure,
@@ -25,15 +25,15 @@ const EVERY: Duration = Duration::from_millis(200);
 const START: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &Up) -> Result<ExitCode, Failure> {
-    let application = &options.deploy.of;
+    let application = &options.deploy.shown.of;
     let server = Server::find(&application.target)?;
     // What is wrong with the files is said before anything is started.
-    let project = directory::project(application, &server)?;
+    let project = directory::deployable(&options.deploy, &server)?;
     let started = start(&server, options).await?;
     let region = directory::region(&application.choices, project.region.as_deref());
     let aws = Aws { server: &server, region };
-    let mut progress = Progress::new(options.deploy.json);
-    let work = stay(&aws, application, project, &mut progress);
+    let mut progress = Progress::new(options.deploy.shown.json);
+    let work = stay(&aws, &options.deploy, project, &mut progress);
     let ended = tokio::select! {
         ended = work => ended,
         _ = tokio::signal::ctrl_c() => Ok(()),
@@ -45,11 +45,11 @@ pub(super) async fn run(options: &Up) -> Result<ExitCode, Failure> {
 /// Deploys, and again whenever a file changes; shows logs in between.
 async fn stay(
     aws: &Aws<'_>,
-    application: &Application,
+    options: &Deploy,
     project: moln_deploy::project::Project,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let mut watch = Watch::new(&application.directory);
+    let mut watch = Watch::new(&options.shown.of.directory);
     let mut follow = Follow::new(aws).await?;
     let mut deployed = deploy::deploy(aws, project, progress).await?;
     let mut name = deployed.project.stack.clone();
@@ -63,7 +63,7 @@ async fn stay(
             continue;
         }
         // A file that does not parse is being written, or wrong: both are told, and what runs goes on.
-        let changed = match directory::project(application, aws.server) {
+        let changed = match directory::deployable(options, aws.server) {
             Ok(changed) => changed,
             Err(failure) => {
                 progress.problem(&failure);

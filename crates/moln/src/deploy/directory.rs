@@ -2,16 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use moln_deploy::{document::Problem, project::Project, sam, serverless};
+use moln_deploy::{project::Project, sam, serverless};
 use moln_kernel::{Clock as _, SystemClock};
 
 use super::outside::Running;
 use crate::{
     aws::region_of_environment,
-    cli::{Application, Choices},
+    cli::{Application, Choices, Deploy},
     client::{Server, signer},
     failure::Failure,
 };
+
+/// What a directory comes to that can be deployed: nothing is missing that its code asks for.
+pub(crate) fn deployable(options: &Deploy, server: &Server) -> Result<Project, Failure> {
+    let mut project = project(&options.shown.of, server)?;
+    if !project.lacks.is_empty() {
+        return Err(lines(&project.lacks));
+    }
+    project.disable_rollback |= options.disable_rollback;
+    Ok(project)
+}
 
 /// Reads what a directory, or a deployment file, comes to. The server is asked only where the file asks for what runs.
 pub(crate) fn project(application: &Application, server: &Server) -> Result<Project, Failure> {
@@ -33,14 +43,6 @@ fn service_directory(given: &Path) -> Option<PathBuf> {
     same.then_some(directory)
 }
 
-/// The template that is deployed, where it is one as it stands (and no `serverless.yml`).
-pub(crate) fn template_file(given: &Path) -> Option<PathBuf> {
-    if service_directory(given).is_some() {
-        return None;
-    }
-    if given.is_file() { Some(given.to_owned()) } else { sam::find(given) }
-}
-
 /// A service of the Serverless framework.
 fn service_project(directory: &Path, choices: &Choices, server: &Server) -> Result<Project, Failure> {
     let options = serverless::Options {
@@ -56,7 +58,7 @@ fn service_project(directory: &Path, choices: &Choices, server: &Server) -> Resu
         outside: Some(&Running(server)),
         ..serverless::Options::default()
     };
-    let mut project = serverless::project(directory, &options).map_err(|found| problems(&found))?;
+    let mut project = serverless::project(directory, &options).map_err(|found| lines(&found))?;
     if let Some(stack) = &choices.stack {
         project.stack.clone_from(stack);
     }
@@ -64,7 +66,7 @@ fn service_project(directory: &Path, choices: &Choices, server: &Server) -> Resu
 }
 
 /// The account that a development server takes a key for: the key itself if it is twelve digits.
-fn account_of_environment() -> String {
+pub(crate) fn account_of_environment() -> String {
     let key = signer().map(|signer| signer.access_key).unwrap_or_default();
     let account = key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit());
     if account { key } else { "000000000000".to_owned() }
@@ -111,7 +113,7 @@ fn template(given: &Path, choices: &Choices) -> Result<Project, Failure> {
         environment: choices.stage.clone(),
         parameters: parameters(choices)?,
     };
-    sam::project(given, &options).map_err(|found| problems(&found))
+    sam::project(given, &options).map_err(|found| lines(&found))
 }
 
 fn parameters(choices: &Choices) -> Result<Vec<(String, String)>, Failure> {
@@ -125,7 +127,7 @@ fn parameters(choices: &Choices) -> Result<Vec<(String, String)>, Failure> {
 }
 
 /// Everything that is wrong, a line each.
-fn problems(problems: &[Problem]) -> Failure {
+fn lines(problems: &[impl ToString]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Failure::usage(lines.join("\n      "))
 }

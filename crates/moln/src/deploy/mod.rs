@@ -6,7 +6,7 @@ mod outside;
 pub(crate) mod progress;
 pub(crate) mod stack;
 pub(crate) mod summary;
-mod upload;
+pub(crate) mod upload;
 pub(crate) mod watch;
 
 use std::time::Instant;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{aws::Aws, failure::Failure};
 use progress::Progress;
 use stack::{Applied, Stack, Wanted};
-use upload::Uploaded;
+use upload::{Uploaded, Uploads};
 
 /// A project as it was deployed.
 pub(crate) struct Deployed {
@@ -43,16 +43,16 @@ pub(crate) async fn deploy(
         progress.say(&progress.paint(33, &format!("  ! {notice}")));
         progress.tell(&json!({ "notice": notice }));
     }
-    let bucket = upload::bucket(&aws.account().await?, &aws.region);
-    aws.bucket(&bucket).await?;
-    let uploaded = upload_packages(aws, &bucket, &project, progress).await?;
-    let template = upload::fill(&project, &bucket, &uploaded)?;
-    let body = Bytes::from(template.to_string());
-    let template = upload::object(aws, &bucket, &project.stack, "template.json", body).await?;
+    let uploads = Uploads::to(aws, &project.stack).await?;
+    aws.bucket(&uploads.bucket).await?;
+    let uploaded = upload_packages(&uploads, &project, progress).await?;
+    let template = uploads.fill(&project, &uploaded)?;
+    let template = uploads.object("template.json", Bytes::from(template.to_string())).await?;
     let wanted = Wanted {
-        template_url: format!("{}/{bucket}/{}", aws.server.url(), template.key),
+        template_url: format!("{}/{}/{}", aws.server.url(), uploads.bucket, template.key),
         parameters: project.parameters.clone(),
         tags: project.tags.clone(),
+        disable_rollback: project.disable_rollback,
     };
     let stack = Stack { aws, name: &project.stack };
     let applied = stack.apply(&wanted, progress).await?;
@@ -65,18 +65,17 @@ pub(crate) async fn deploy(
 }
 
 async fn upload_packages(
-    aws: &Aws<'_>,
-    bucket: &str,
+    uploads: &Uploads<'_>,
     project: &Project,
     progress: &Progress,
 ) -> Result<Vec<Uploaded>, Failure> {
     let mut uploaded = Vec::with_capacity(project.packages.len());
     for package in &project.packages {
-        let done = upload::package(aws, bucket, &project.stack, package).await?;
+        let done = uploads.package(package).await?;
         let files = match &package.content {
             Content::Files(files) if files.len() == 1 => "1 file, ".to_owned(),
             Content::Files(files) => format!("{} files, ", files.len()),
-            Content::File(_) => String::new(),
+            Content::File(_) | Content::Template(_) => String::new(),
         };
         let mark = progress.paint(32, "✓");
         progress.say(&format!("  {mark} packed  {:44} {files}{} bytes", package.name, done.bytes));
@@ -98,11 +97,11 @@ pub(crate) async fn again(
         return Ok((deploy(aws, project, progress).await?, true));
     }
     let began = Instant::now();
-    let bucket = upload::bucket(&aws.account().await?, &aws.region);
+    let uploads = Uploads::to(aws, &project.stack).await?;
     let mut uploaded = Vec::with_capacity(project.packages.len());
     let mut changed = Vec::new();
     for (package, old) in project.packages.iter().zip(&before.uploaded) {
-        let new = upload::package(aws, &bucket, &project.stack, package).await?;
+        let new = uploads.package(package).await?;
         if new != *old {
             changed.push((package, new.clone()));
         }
@@ -119,7 +118,7 @@ pub(crate) async fn again(
             let Some(function) = resources.iter().find(|resource| resource.logical_id == logical_id) else {
                 continue;
             };
-            update_code(aws, &function.id, &bucket, &new.key).await?;
+            update_code(aws, &function.id, &uploads.bucket, &new.key).await?;
         }
         progress.say(&progress.paint(
             32,

@@ -3,9 +3,9 @@
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal as _, Write as _},
-    time::Instant,
 };
 
+use moln_kernel::Timestamp;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -17,13 +17,16 @@ pub(crate) struct Event {
     pub(crate) kind: String,
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
+    /// By the server's clock.
+    pub(crate) at: Timestamp,
 }
 
 /// Where it is told.
 pub(crate) struct Progress {
     json: bool,
     colour: bool,
-    began: BTreeMap<String, Instant>,
+    /// When work on a resource began, by the server's clock.
+    began: BTreeMap<String, Timestamp>,
 }
 
 impl Progress {
@@ -62,10 +65,10 @@ impl Progress {
     pub(crate) fn event(&mut self, event: &Event) {
         self.tell(&json!({
             "event": event.status, "resource": event.logical_id, "type": event.kind, "reason": event.reason,
+            "time": event.at.millis(),
         }));
-        let began = self.began.get(&event.logical_id).copied();
         if event.status.ends_with("_IN_PROGRESS") {
-            self.began.entry(event.logical_id.clone()).or_insert_with(Instant::now);
+            self.began.entry(event.logical_id.clone()).or_insert(event.at);
             if event.status.contains("ROLLBACK") && event.kind == "AWS::CloudFormation::Stack" {
                 self.say(
                     &self.paint(33, &format!("  ↶ {}", event.reason.as_deref().unwrap_or("rolling back"))),
@@ -73,8 +76,9 @@ impl Progress {
             }
             return;
         }
-        self.began.remove(&event.logical_id);
-        let took = began.map(|began| format!("  {} ms", began.elapsed().as_millis())).unwrap_or_default();
+        let began = self.began.remove(&event.logical_id);
+        let took =
+            began.map(|began| format!("  {} ms", event.at.since(began).as_millis())).unwrap_or_default();
         let verb = match event.status.split('_').next() {
             Some("CREATE") => "made",
             Some("UPDATE") => "changed",

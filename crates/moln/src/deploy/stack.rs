@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use moln_wire::{schema::TimestampFormat, time};
 use roxmltree::Node;
 use tokio::time::sleep;
 
@@ -35,6 +36,7 @@ pub(crate) struct Wanted {
     pub(crate) template_url: String,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) tags: Vec<(String, String)>,
+    pub(crate) disable_rollback: bool,
 }
 
 /// A resource of a stack.
@@ -119,6 +121,9 @@ impl Stack<'_> {
             input.push((format!("Tags.member.{n}.Key"), key.clone()));
             input.push((format!("Tags.member.{n}.Value"), value.clone()));
         }
+        if wanted.disable_rollback {
+            input.push(("DisableRollback".to_owned(), "true".to_owned()));
+        }
         let (action, applied) = match there {
             Some(_) => ("UpdateStack", Applied::Updated),
             None => ("CreateStack", Applied::Created),
@@ -133,8 +138,13 @@ impl Stack<'_> {
         let status = self.watch(&id, &mut seen, progress).await?;
         match status.as_str() {
             "CREATE_COMPLETE" | "UPDATE_COMPLETE" => Ok(applied),
-            _ => Err(Failure::new(format!("the stack {} ended as {status}.", self.name))
-                .next("What failed first, and why, stands above. Nothing of it is left half made.")),
+            _ => Err(Failure::new(format!("the stack {} ended as {status}.", self.name)).next(
+                if wanted.disable_rollback {
+                    "What failed, and why, stands above. What was made stays: mend it and deploy again, or remove it."
+                } else {
+                    "What failed first, and why, stands above. Nothing of it is left half made."
+                },
+            )),
         }
     }
 
@@ -227,6 +237,7 @@ impl Stack<'_> {
                 kind: text("ResourceType"),
                 status: text("ResourceStatus"),
                 reason: child(event, "ResourceStatusReason").map(str::to_owned),
+                at: time::parse(&text("Timestamp"), TimestampFormat::DateTime).unwrap_or_default(),
             };
             if !each(text("EventId"), shown) {
                 return Ok(None);

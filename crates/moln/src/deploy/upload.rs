@@ -5,7 +5,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use bytes::Bytes;
-use moln_deploy::project::{Package, Project, Slot, SlotShape};
+use moln_deploy::project::{Content, Package, Project, Slot, SlotShape};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -20,53 +20,74 @@ pub(crate) struct Uploaded {
     pub(crate) bytes: usize,
 }
 
-/// The bucket of an account and region. S3's rules forbid a shorter name to be everybody's.
-pub(crate) fn bucket(account: &str, region: &str) -> String {
-    format!("moln-deployments-{account}-{region}")
+/// Where the packages of a stack go.
+pub(crate) struct Uploads<'a> {
+    /// The bucket of an account and region. S3's rules forbid a shorter name to be everybody's.
+    pub(crate) bucket: String,
+    stack: &'a str,
+    /// None: they are named only.
+    aws: Option<&'a Aws<'a>>,
 }
 
-/// Uploads a package; its name is its content's digest, so what is there already is not sent again.
-pub(crate) async fn package(
-    aws: &Aws<'_>,
-    bucket: &str,
-    stack: &str,
-    package: &Package,
-) -> Result<Uploaded, Failure> {
-    let body = moln_deploy::package::zip(package)
-        .map_err(|why| Failure::new(format!("cannot pack {}: {why}.", package.name)))?;
-    object(aws, bucket, stack, "zip", Bytes::from(body)).await
-}
-
-/// Uploads some bytes under the name of their digest.
-pub(crate) async fn object(
-    aws: &Aws<'_>,
-    bucket: &str,
-    stack: &str,
-    ending: &str,
-    body: Bytes,
-) -> Result<Uploaded, Failure> {
-    let digest = Sha256::digest(&body);
-    // An object's name may hold the digits of base64 but for `+` and `/`.
-    let name = URL_SAFE_NO_PAD.encode(digest);
-    let key = format!("{stack}/{name}.{ending}");
-    let bytes = body.len();
-    if !aws.has_object(bucket, &key).await? {
-        aws.put_object(bucket, &key, body).await?;
+impl<'a> Uploads<'a> {
+    /// To a server.
+    pub(crate) async fn to(aws: &'a Aws<'a>, stack: &'a str) -> Result<Self, Failure> {
+        Ok(Self { aws: Some(aws), ..Self::planned(&aws.account().await?, &aws.region, stack) })
     }
-    Ok(Uploaded { key, sha256: STANDARD.encode(digest), bytes })
-}
 
-/// Writes where the packages are into the template.
-pub(crate) fn fill(project: &Project, bucket: &str, uploaded: &[Uploaded]) -> Result<Value, Failure> {
-    let mut template = project.template.clone();
-    for (package, uploaded) in project.packages.iter().zip(uploaded) {
-        for slot in &package.places {
-            fill_slot(&mut template, slot, bucket, uploaded).ok_or_else(|| {
-                Failure::new(format!("the template has no place {} for {}.", slot.pointer, package.name))
-            })?;
+    /// Nowhere: what is asked for is how everything would be named.
+    pub(crate) fn planned(account: &str, region: &str, stack: &'a str) -> Self {
+        Self { bucket: format!("moln-deployments-{account}-{region}"), stack, aws: None }
+    }
+
+    /// Uploads a package, a nested template with what it names; its name is its content's digest, so what is there already
+    /// is not sent again.
+    pub(crate) async fn package(&self, package: &Package) -> Result<Uploaded, Failure> {
+        if let Content::Template(nested) = &package.content {
+            let template = Box::pin(self.filled(nested)).await?;
+            return self.object("template.json", Bytes::from(template.to_string())).await;
         }
+        let body = moln_deploy::package::zip(package)
+            .map_err(|why| Failure::new(format!("cannot pack {}: {why}.", package.name)))?;
+        self.object("zip", Bytes::from(body)).await
     }
-    Ok(template)
+
+    /// Uploads some bytes under the name of their digest.
+    pub(crate) async fn object(&self, ending: &str, body: Bytes) -> Result<Uploaded, Failure> {
+        let digest = Sha256::digest(&body);
+        // An object's name may hold the digits of base64 but for `+` and `/`.
+        let name = URL_SAFE_NO_PAD.encode(digest);
+        let key = format!("{}/{name}.{ending}", self.stack);
+        let bytes = body.len();
+        if let Some(aws) = self.aws
+            && !aws.has_object(&self.bucket, &key).await?
+        {
+            aws.put_object(&self.bucket, &key, body).await?;
+        }
+        Ok(Uploaded { key, sha256: STANDARD.encode(digest), bytes })
+    }
+
+    /// Uploads what a project needs and writes into its template where it is.
+    pub(crate) async fn filled(&self, project: &Project) -> Result<Value, Failure> {
+        let mut uploaded = Vec::with_capacity(project.packages.len());
+        for package in &project.packages {
+            uploaded.push(self.package(package).await?);
+        }
+        self.fill(project, &uploaded)
+    }
+
+    /// Writes where the packages are into the template.
+    pub(crate) fn fill(&self, project: &Project, uploaded: &[Uploaded]) -> Result<Value, Failure> {
+        let mut template = project.template.clone();
+        for (package, uploaded) in project.packages.iter().zip(uploaded) {
+            for slot in &package.places {
+                fill_slot(&mut template, slot, &self.bucket, uploaded).ok_or_else(|| {
+                    Failure::new(format!("the template has no place {} for {}.", slot.pointer, package.name))
+                })?;
+            }
+        }
+        Ok(template)
+    }
 }
 
 fn fill_slot(template: &mut Value, slot: &Slot, bucket: &str, uploaded: &Uploaded) -> Option<()> {

@@ -1,11 +1,11 @@
 //! The local files that a template names, as packages.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Mapping, Node, Problem, Value};
 use crate::project::{Content, Package, Slot, SlotShape};
 use crate::serverless::walk;
-use crate::template::Template;
 
 /// How a property names what is uploaded.
 struct Kind {
@@ -23,7 +23,7 @@ enum Form {
     Zip,
     /// A file that travels as it is.
     File,
-    /// A template, which travels as it is.
+    /// A template, which is packaged in turn.
     Template,
 }
 
@@ -52,8 +52,9 @@ const KINDS: [Kind; 12] = [
 ];
 
 /// All that a template names of a directory. What several places name is one package.
-pub(super) fn packages(template: &Node, dir: &Path) -> Result<Vec<Package>, Vec<Problem>> {
-    let mut found = Found { dir, packages: Vec::new(), problems: Vec::new() };
+/// Above are the files of the template and of those that name it.
+pub(super) fn packages(template: &Node, dir: &Path, above: &[PathBuf]) -> Result<Vec<Package>, Vec<Problem>> {
+    let mut found = Found { dir, above, packages: Vec::new(), problems: Vec::new() };
     let global = template.pointer("/Globals/Function/CodeUri");
     for entry in template.get("Resources").and_then(Node::as_mapping).into_iter().flatten() {
         let declared = entry.value.get("Type").and_then(Node::as_str).unwrap_or_default();
@@ -73,6 +74,7 @@ fn is_local(text: &str) -> bool {
 
 struct Found<'a> {
     dir: &'a Path,
+    above: &'a [PathBuf],
     packages: Vec<Package>,
     problems: Vec<Problem>,
 }
@@ -101,9 +103,14 @@ impl Found<'_> {
             shape: kind.shape.clone(),
         };
         let path = format!("Resources.{logical}.Properties.{}", kind.property);
-        match self.content(text, kind.form) {
+        let wrong = |why: String| vec![Problem::at(at, why).code("package").path(path)];
+        let content = match kind.form {
+            Form::Template => self.nested(text, wrong),
+            form => self.content(text, form).map_err(wrong),
+        };
+        match content {
             Ok(content) => self.add(logical, text, content, slot),
-            Err(why) => self.problems.push(Problem::at(at, why).code("package").path(path)),
+            Err(problems) => self.problems.extend(problems),
         }
     }
 
@@ -112,6 +119,8 @@ impl Found<'_> {
         let same = |content: &Content, other: &Content| match (content, other) {
             (Content::Files(a), Content::Files(b)) => a == b,
             (Content::File(a), Content::File(b)) => a == b,
+            // Their files are the same: that is looked at, too.
+            (Content::Template(_), Content::Template(_)) => true,
             _ => false,
         };
         let there =
@@ -149,10 +158,30 @@ impl Found<'_> {
                 let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
                 Ok(Content::Files(vec![(name, path)]))
             }
-            Form::File | Form::Template if path.is_dir() => Err(format!("{} is a directory", path.display())),
-            Form::Code | Form::Zip | Form::File => Ok(Content::File(path)),
-            Form::Template => nested(&path).map(|()| Content::File(path)),
+            Form::File if path.is_dir() => Err(format!("{} is a directory", path.display())),
+            _ => Ok(Content::File(path)),
         }
+    }
+
+    /// A nested template, with what it names.
+    fn nested(
+        &self,
+        text: &str,
+        wrong: impl FnOnce(String) -> Vec<Problem>,
+    ) -> Result<Content, Vec<Problem>> {
+        let path: PathBuf = self.dir.join(text).components().collect();
+        if self.above.contains(&path) {
+            return Err(wrong(format!("{} names itself", path.display())));
+        }
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(why) => return Err(wrong(format!("{} cannot be read: {why}", path.display()))),
+        };
+        let (options, config) = (super::Options::default(), super::config::Config::default());
+        let built = super::build(&text, &path, &options, &config, self.above);
+        let in_file = |problem: Problem| problem.in_file(&path);
+        let nested = built.map_err(|found| found.into_iter().map(in_file).collect::<Vec<_>>())?;
+        Ok(Content::Template(Box::new(nested)))
     }
 
     /// Snippets that `AWS::Include` names.
@@ -201,24 +230,5 @@ impl Found<'_> {
             self.includes(child, pointer);
             pointer.truncate(length);
         }
-    }
-}
-
-/// A nested template travels as it is: it must be good, and name no files of its own.
-fn nested(path: &Path) -> Result<(), String> {
-    let text =
-        std::fs::read_to_string(path).map_err(|why| format!("{} cannot be read: {why}", path.display()))?;
-    let template = Template::parse(&text).map_err(|problem| problem.in_file(path).to_string())?;
-    let dir = path.parent().unwrap_or_else(|| Path::new("."));
-    let own = packages(template.node(), dir).map_err(|problems| {
-        problems.into_iter().map(|problem| problem.in_file(path).to_string()).collect::<Vec<_>>().join("; ")
-    })?;
-    match own.first() {
-        None => Ok(()),
-        Some(package) => Err(format!(
-            "the nested template {} names the local files {}: package it on its own first, and name what was uploaded",
-            path.display(),
-            package.root.display()
-        )),
     }
 }

@@ -1,7 +1,7 @@
 //! What a directory with a plain or a SAM template comes to: the template, and the local files that it names as packages.
 //!
-//! Packaged is what `aws cloudformation package` packages: code and layers as zips, definitions, nested templates and
-//! included snippets as they are. Nothing is built: what a function needs lies in its directory.
+//! Packaged is what `aws cloudformation package` packages: code and layers as zips, definitions and included snippets as they
+//! are, nested templates with what they name in turn. Nothing is built: what a function needs lies in its directory.
 
 mod config;
 mod local;
@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::check::Finding;
 use crate::document::{Node, Problem};
 use crate::modules::{self, Handler};
-use crate::project::{Package, Project, SlotShape};
-use crate::template::{Arguments, Pseudo, Template};
+use crate::project::{Content, Package, Project, SlotShape, Source};
+use crate::template::{Arguments, Template};
 
 /// The names of templates, in the order in which they are looked for.
 pub const NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
@@ -41,8 +42,8 @@ pub fn find(dir: &Path) -> Option<PathBuf> {
 /// What a template, or a directory with one, comes to. Settings are read from `samconfig.toml` beside it.
 ///
 /// # Errors
-/// Everything that is wrong, each with file and place: what is no template, files that are not there, handlers and modules
-/// that their package lacks, what the transform refuses.
+/// Everything that is wrong, each with file and place: what is no template, files that are not there, what the transform
+/// refuses. Handlers and modules that packages lack stand in the project.
 pub fn project(given: &Path, options: &Options) -> Result<Project, Vec<Problem>> {
     let config =
         config::read(&directory(given), options.environment.as_deref()).map_err(|problem| vec![problem])?;
@@ -59,7 +60,7 @@ pub fn project(given: &Path, options: &Options) -> Result<Project, Vec<Problem>>
     let in_file = |problems: Vec<Problem>| -> Vec<Problem> {
         problems.into_iter().map(|problem| problem.in_file(&file)).collect()
     };
-    let mut project = build(&text, &directory(&file), options, &config).map_err(in_file)?;
+    let mut project = build(&text, &file, options, &config, &[]).map_err(in_file)?;
     if project.stack.is_empty() {
         project.stack = stack_name(&directory(&file)).ok_or_else(|| {
             let text = "the stack has no name: give it one, or write stack_name into samconfig.toml";
@@ -80,35 +81,45 @@ fn directory(path: &Path) -> PathBuf {
     }
 }
 
+/// What a template's text comes to. Above it are the templates that name it.
 fn build(
     text: &str,
-    dir: &Path,
+    file: &Path,
     options: &Options,
     config: &config::Config,
+    above: &[PathBuf],
 ) -> Result<Project, Vec<Problem>> {
     let template = Template::parse(text).map_err(|problem| vec![problem])?;
-    let packages = local::packages(template.node(), dir)?;
+    let above: Vec<PathBuf> = above.iter().cloned().chain([file.to_owned()]).collect();
+    let packages = local::packages(template.node(), &directory(file), &above)?;
     let json = with_places(template.to_json(), &packages);
     let mut parameters = config.parameters.clone();
     parameters.retain(|(name, _)| options.parameters.iter().all(|(given, _)| given != name));
     parameters.extend(options.parameters.iter().cloned());
-    let region = options.region.clone().or_else(|| config.region.clone());
-    let mut problems = lacks(&template, &packages);
-    if let Err(problem) = judge(&template, &json, &packages, &parameters, region.as_deref()) {
-        problems.push(problem);
+    let mut notices = notices(&template, &packages);
+    let lacks = lacks(&template, &packages).into_iter();
+    let mut lacks: Vec<Finding> =
+        lacks.map(|lack| Finding { problem: lack.problem.in_file(file), ..lack }).collect();
+    for package in &packages {
+        if let Content::Template(nested) = &package.content {
+            notices.extend(nested.notices.iter().cloned());
+            lacks.extend(nested.lacks.iter().cloned());
+        }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    Ok(Project {
+    let project = Project {
         stack: options.stack.clone().or_else(|| config.stack.clone()).unwrap_or_default(),
-        region,
+        region: options.region.clone().or_else(|| config.region.clone()),
         template: json,
         tags: config.tags.clone(),
         parameters,
-        notices: notices(&template, &packages),
+        disable_rollback: false,
+        notices,
+        lacks,
+        source: Source::of_template(file.to_owned(), template.node()),
         packages,
-    })
+    };
+    judge(&template, &project).map_err(|problem| vec![problem])?;
+    Ok(project)
 }
 
 /// The directory's name as a stack's: letters, digits and `-`, a letter first.
@@ -147,30 +158,23 @@ pub(crate) fn filled(json: &Value, packages: &[Package]) -> Value {
 }
 
 /// Judges a template before anything is uploaded: its references, and what the transform says of it.
-fn judge(
-    template: &Template,
-    json: &Value,
-    packages: &[Package],
-    parameters: &[(String, String)],
-    region: Option<&str>,
-) -> Result<(), Problem> {
+fn judge(template: &Template, project: &Project) -> Result<(), Problem> {
     let transforms = template.declared_transforms();
     if transforms.is_empty() && !template.has_transforms() {
         return template.validate();
     }
-    if transforms != [super::TRANSFORM] {
-        // What other macros make, only the service knows.
-        return Ok(());
-    }
+    // What other macros make, only the service knows; and of a nested template, what its parameters are.
     let known: Vec<&str> = template.parameters().iter().map(|parameter| parameter.name.as_str()).collect();
     let given: BTreeMap<String, String> =
-        parameters.iter().filter(|(name, _)| known.contains(&name.as_str())).cloned().collect();
-    let Ok(settled) = template.settle(&Arguments { given, ..Arguments::default() }) else { return Ok(()) };
-    let filled = filled(json, packages);
-    let region = region.unwrap_or("us-east-1").to_owned();
-    let pseudo = Pseudo { region, partition: "aws".into(), ..Pseudo::default() };
-    let expanded = super::expand(&filled, &settled, &pseudo).map_err(|problem| placed(template, problem))?;
-    Template::processed(&expanded)?.validate().map_err(|problem| placed(template, problem))
+        project.parameters.iter().filter(|(name, _)| known.contains(&name.as_str())).cloned().collect();
+    if transforms != [super::TRANSFORM]
+        || template.settle(&Arguments { given, ..Arguments::default() }).is_err()
+    {
+        return Ok(());
+    }
+    let filled = filled(&project.template, &project.packages);
+    let written = project.written_out(&filled).map_err(|problem| placed(template, problem))?;
+    Template::processed(&written)?.validate().map_err(|problem| placed(template, problem))
 }
 
 /// A problem with the place of the resource that it names first.
@@ -187,13 +191,13 @@ fn placed(template: &Template, problem: Problem) -> Problem {
 }
 
 /// Handlers and modules that functions' packages lack.
-fn lacks(template: &Template, packages: &[Package]) -> Vec<Problem> {
+fn lacks(template: &Template, packages: &[Package]) -> Vec<Finding> {
     let package_of = |logical: &str| {
         let prefix = format!("/Resources/{logical}/");
         packages.iter().find(|package| package.places.iter().any(|slot| slot.pointer.starts_with(&prefix)))
     };
     let globals = template.node().pointer("/Globals/Function");
-    let mut problems = Vec::new();
+    let mut lacks = Vec::new();
     for resource in template.resources() {
         if !["AWS::Serverless::Function", "AWS::Lambda::Function"].contains(&resource.kind) {
             continue;
@@ -213,13 +217,20 @@ fn lacks(template: &Template, packages: &[Package]) -> Vec<Problem> {
                 None => foreign_layers = true,
             }
         }
-        let handler_of = Handler { runtime, handler: name, package, layers: &layers, foreign_layers };
-        for lack in modules::check(&handler_of).err().unwrap_or_default() {
-            let path = format!("Resources.{}.Properties.Handler", resource.logical);
-            problems.push(Problem::at(handler, lack).code("package").path(path));
-        }
+        let path = format!("Resources.{}.Properties.Handler", resource.logical);
+        let layers = &layers;
+        let place = handler.place;
+        lacks.extend(modules::check(&Handler {
+            runtime,
+            handler: name,
+            package,
+            layers,
+            foreign_layers,
+            path,
+            place,
+        }));
     }
-    problems
+    lacks
 }
 
 /// What the person should know.

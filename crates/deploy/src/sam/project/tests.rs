@@ -27,6 +27,13 @@ fn names(content: &Content) -> Vec<String> {
     match content {
         Content::Files(files) => files.iter().map(|(name, _)| name.clone()).collect(),
         Content::File(path) => vec![format!("={}", path.file_name().unwrap().to_str().unwrap())],
+        Content::Template(nested) => {
+            let names = nested.packages.iter().flat_map(|package| names(&package.content));
+            [format!("={}", nested.source.file.file_name().unwrap().to_str().unwrap())]
+                .into_iter()
+                .chain(names)
+                .collect()
+        }
     }
 }
 
@@ -131,7 +138,8 @@ fn what_is_wrong_has_file_and_line() {
     assert!(problem.text.starts_with("there is no file or directory "));
 
     let template = template.replace("nowhere", "src");
-    let problem = refused(&[("template.yaml", &template), ("src/b.js", "")]).remove(0);
+    let problem = of(&[("template.yaml", &template), ("src/b.js", "")]).lacks.remove(0).problem;
+    assert!(problem.file.as_deref().is_some_and(|file| file.ends_with(Path::new("template.yaml"))));
     assert_eq!((problem.place.unwrap().line, problem.path.as_str()), (8, "Resources.A.Properties.Handler"));
 
     let template = template.replace("Handler: a.handler", "Handler: a.handler\n      Foo: 1");
@@ -149,10 +157,45 @@ fn what_is_wrong_has_file_and_line() {
 }
 
 #[test]
-fn a_nested_template_names_no_files() {
-    let nested = "Resources: {F: {Type: 'AWS::Lambda::Function', Properties: {Code: ., Handler: a.b, Runtime: nodejs22.x}}}";
-    let template =
-        "Resources: {S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: n/t.yaml}}}";
-    let problem = refused(&[("template.yaml", template), ("n/t.yaml", nested)]).remove(0);
-    assert!(problem.text.contains("package it on its own first"), "{problem}");
+fn nested_templates_are_packaged_with_what_they_name() {
+    let leaf = "Resources: {Q: {Type: 'AWS::SQS::Queue'}}";
+    let nested = "Resources:\n  F: {Type: 'AWS::Lambda::Function', Properties: {Code: code, Handler: a.b, Runtime: nodejs22.x, Role: r}}\n  S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: ../leaf.yaml}}\n";
+    let template = "Resources:\n  S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: n/t.yaml}}\n  L: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: ./leaf.yaml}}\n  M: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: leaf.yaml}}\n";
+    let code = "require('./gone')";
+    let files =
+        [("template.yaml", template), ("n/t.yaml", nested), ("leaf.yaml", leaf), ("n/code/a.js", code)];
+    let project = of(&files);
+    let seen: Vec<(&str, Vec<String>, usize)> =
+        project.packages.iter().map(|p| (p.name.as_str(), names(&p.content), p.places.len())).collect();
+    let inner = vec!["=t.yaml".to_owned(), "a.js".to_owned(), "=leaf.yaml".to_owned()];
+    assert_eq!(seen, [("S", inner, 1), ("L", vec!["=leaf.yaml".to_owned()], 2)]);
+    let Content::Template(nested) = &project.packages[0].content else { panic!() };
+    assert_eq!(nested.packages[0].places[0].pointer, "/Resources/F/Properties/Code");
+    // What lacks inside is told of the whole.
+    assert!(
+        project.lacks[0]
+            .to_string()
+            .contains("n/code/a.js:1:9: Resources.F.Properties.Handler: a.js asks for ./gone")
+    );
+
+    let myself =
+        "Resources: {S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: template.yaml}}}";
+    let problem = refused(&[("template.yaml", myself)]).remove(0);
+    assert!(problem.text.ends_with("names itself"), "{problem}");
+    let wrong =
+        [("template.yaml", template), ("leaf.yaml", leaf), ("n/t.yaml", "Resources: {F: {Type: [x]}}")];
+    let problem = refused(&wrong).remove(0);
+    assert!(problem.to_string().contains("n/t.yaml:1:"), "{problem}");
+}
+
+#[test]
+fn templates_are_written_out() {
+    let template = "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]\nParameters: {N: {Type: Number, Default: 1}}\nResources:\n  F: {Type: 'AWS::Serverless::Function', Properties: {Runtime: nodejs22.x, Handler: a.handler}}\n  Q:\n    Type: AWS::SQS::Queue\n    Properties: {'Fn::Transform': {Name: 'AWS::Include', Parameters: {Location: q.yaml}}}\n";
+    let dir = directory(&[("template.yaml", template), ("a.js", ""), ("q.yaml", "DelaySeconds: 3")]);
+    let project = project(dir.path(), &Options::default()).unwrap();
+    let written = project.written_out(&super::filled(&project.template, &project.packages)).unwrap();
+    assert_eq!(written["Resources"]["F"]["Type"], "AWS::Lambda::Function");
+    assert_eq!(written["Resources"]["FRole"]["Type"], "AWS::IAM::Role");
+    assert_eq!(written["Resources"]["Q"]["Properties"], serde_json::json!({"DelaySeconds": 3}));
+    assert!(written.get("Transform").is_none(), "{written}");
 }
