@@ -44,7 +44,7 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
                 "a message is given up after {receives} receives: throttling of {function} counts as a receive too, so that \
                  good messages end in the dead-letter queue"
             );
-            let mend = format!("Set maxReceiveCount to {RECEIVES} or more.");
+            let mend = format!("Set maxReceiveCount (a construct's maxRetries) to {RECEIVES} or more.");
             findings.push(Finding::of(facts, "queue-receives", queue, "RedrivePolicy", why, &mend));
         }
     }
