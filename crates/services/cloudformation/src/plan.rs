@@ -196,23 +196,9 @@ impl Plan<'_> {
             }
             let recreation = if replacing.contains(&name.as_str()) { "Always" } else { "Never" };
             let target = DetailRow {
-                attribute: word.to_owned(),
                 name: (!tags).then(|| name.clone()),
                 recreation: Some(recreation.to_owned()),
-                path: Some(format!("/Properties/{name}")),
-                before: before.map(|value| shown(&flattened(value))),
-                after: after.map(|value| shown(&flattened(value))),
-                kind: Some(
-                    match (before, after) {
-                        (None, _) => "Add",
-                        (_, None) => "Remove",
-                        _ => "Modify",
-                    }
-                    .to_owned(),
-                ),
-                evaluation: "Static".to_owned(),
-                source: "DirectModification".to_owned(),
-                cause: None,
+                ..difference(word, format!("/Properties/{name}"), before, after)
             };
             details.extend(self.causes(wanted, name, &target, changed));
         }
@@ -220,24 +206,7 @@ impl Plan<'_> {
         if metadata {
             scope.push("Metadata".to_owned());
             let (before, after) = (row.metadata.as_ref(), wanted.metadata.as_ref());
-            details.push(DetailRow {
-                attribute: "Metadata".to_owned(),
-                recreation: Some("Never".to_owned()),
-                path: Some("/Metadata".to_owned()),
-                before: before.map(|value| shown(&flattened(value))),
-                after: after.map(|value| shown(&flattened(value))),
-                kind: Some(
-                    match (before, after) {
-                        (None, _) => "Add",
-                        (_, None) => "Remove",
-                        _ => "Modify",
-                    }
-                    .to_owned(),
-                ),
-                evaluation: "Static".to_owned(),
-                source: "DirectModification".to_owned(),
-                ..DetailRow::default()
-            });
+            details.push(difference("Metadata", "/Metadata".to_owned(), before, after));
         }
         for (word, before, after) in [
             ("DeletionPolicy", row.deletion_policy.as_deref(), &wanted.deletion_policy),
@@ -334,6 +303,26 @@ impl Plan<'_> {
             ..target.clone()
         });
         std::iter::once(direct).chain(caused).collect()
+    }
+}
+
+/// How a place in a template differs.
+fn difference(attribute: &str, path: String, before: Option<&Value>, after: Option<&Value>) -> DetailRow {
+    let kind = match (before, after) {
+        (None, _) => "Add",
+        (_, None) => "Remove",
+        _ => "Modify",
+    };
+    DetailRow {
+        attribute: attribute.to_owned(),
+        recreation: Some("Never".to_owned()),
+        path: Some(path),
+        before: before.map(|value| shown(&flattened(value))),
+        after: after.map(|value| shown(&flattened(value))),
+        kind: Some(kind.to_owned()),
+        evaluation: "Static".to_owned(),
+        source: "DirectModification".to_owned(),
+        ..DetailRow::default()
     }
 }
 

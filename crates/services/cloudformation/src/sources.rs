@@ -159,11 +159,10 @@ impl Stacks {
         let mut resolved = BTreeMap::new();
         for parameter in template.parameters().iter().filter(|parameter| parameter.is_ssm()) {
             let name = &parameter.name;
-            let Some(stored) = given.get(name).or(parameter.default.as_ref()) else {
-                return Err(validation(format!(
-                    "Parameter {name} should either have input value or default value"
-                )));
-            };
+            // AWS says the same of a value that names nothing.
+            let missing =
+                || validation(format!("Parameter {name} should either have input value or default value"));
+            let stored = given.get(name).or(parameter.default.as_ref()).ok_or_else(missing)?;
             let Some(parameters) = &self.parameters else {
                 return Err(validation(format!(
                     "Parameter {name} has type {}: there is no SSM Parameter Store here yet.",
@@ -171,11 +170,7 @@ impl Stacks {
                 )));
             };
             let found = match parameters.parameter(ctx, stored, None).await {
-                Err(error) if error.code.starts_with("ParameterNotFound") => {
-                    return Err(validation(format!(
-                        "Unable to fetch parameters [{stored}] from parameter store for this account."
-                    )));
-                }
+                Err(error) if error.code.starts_with("ParameterNotFound") => return Err(missing()),
                 found => found?,
             };
             if found.kind == "SecureString" {

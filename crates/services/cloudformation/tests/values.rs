@@ -127,7 +127,7 @@ async fn typed_parameters_have_what_the_store_holds() {
     assert_eq!(value_of(&world).await, json!(["a", "b"]));
     let world = &world;
     let refused = |body: String| async move { world.update(&body).await.unwrap().unwrap_err().message };
-    let words = "Unable to fetch parameters [/nowhere] from parameter store for this account.";
+    let words = "Parameter P should either have input value or default value";
     assert_eq!(refused(typed("String", "/nowhere")).await, words);
     let words = "Parameters [/hidden] referenced by template have types not supported by CloudFormation.";
     assert_eq!(refused(typed("String", "/hidden")).await, words);

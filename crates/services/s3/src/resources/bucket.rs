@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::Value;
 
@@ -50,10 +49,7 @@ pub struct BucketHandler(pub Arc<Buckets>);
 
 /// `stack-logicalid-suffix` in small letters, cut where the whole would be too long.
 fn generated_name(origin: &Origin) -> String {
-    let suffix = origin.suffix(12);
-    let room = limits::BUCKET_NAME.end().saturating_sub(suffix.len() + 1);
-    let stem: String = format!("{}-{}", origin.stack, origin.logical_id).chars().take(room).collect();
-    format!("{stem}-{suffix}").to_ascii_lowercase()
+    origin.name(*limits::BUCKET_NAME.end()).to_ascii_lowercase()
 }
 
 fn describe(ctx: &Context, bucket: &Bucket) -> Resource {
@@ -127,98 +123,65 @@ impl BucketHandler {
     }
 }
 
-impl ResourceHandler for BucketHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::S3::Bucket"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        PROPERTIES
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["BucketName"]
+impl ResourceType for BucketHandler {
+    const NAME: &'static str = "AWS::S3::Bucket";
+    const PROPERTIES: &'static [&'static str] = PROPERTIES;
+    const REPLACING: &'static [&'static str] = &["BucketName"];
+
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let name = match properties.get("BucketName").and_then(Value::as_str) {
+            Some(name) => name.to_owned(),
+            None => generated_name(origin),
+        };
+        names::check(&name)?;
+        self.make(ctx, &name, properties).await?;
+        self.find(ctx, &name)
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let name = match properties.get("BucketName").and_then(Value::as_str) {
-                Some(name) => name.to_owned(),
-                None => generated_name(origin),
-            };
-            names::check(&name)?;
-            self.make(ctx, &name, properties).await?;
-            self.find(ctx, &name)
-        })
+    async fn find(
+        &self,
+        ctx: &Context,
+        origin: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let own = properties.get("BucketName").and_then(Value::as_str).map(str::to_owned);
+        self.read(ctx, &own.unwrap_or_else(|| generated_name(origin))).await
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let own = properties.get("BucketName").and_then(Value::as_str).map(str::to_owned);
-            self.read(ctx, &own.unwrap_or_else(|| generated_name(origin))).await
-        })
-    }
-
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            self.0.own_bucket(ctx, id, None)?;
-            let (old, new) = (|name: &str| property(before, name), |name: &str| property(after, name));
-            let changed = |name: &&&str| old(name) != new(name);
-            // What goes away goes in the other order: nothing loses what it rests on.
-            for setting in SETTINGS.iter().rev().filter(changed).filter(|name| new(name).is_none()) {
-                settings::set(&self.0, ctx, id, setting, None).await?;
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        self.0.own_bucket(ctx, id, None)?;
+        let (old, new) = (|name: &str| property(before, name), |name: &str| property(after, name));
+        let changed = |name: &&&str| old(name) != new(name);
+        // What goes away goes in the other order: nothing loses what it rests on.
+        for setting in SETTINGS.iter().rev().filter(changed).filter(|name| new(name).is_none()) {
+            settings::set(&self.0, ctx, id, setting, None).await?;
+        }
+        for setting in SETTINGS.iter().filter(changed) {
+            if let Some(value) = new(setting) {
+                settings::set(&self.0, ctx, id, setting, Some(value)).await?;
             }
-            for setting in SETTINGS.iter().filter(changed) {
-                if let Some(value) = new(setting) {
-                    settings::set(&self.0, ctx, id, setting, Some(value)).await?;
-                }
-            }
-            self.find(ctx, id)
-        })
+        }
+        self.find(ctx, id)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(self.remove(ctx, id))
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        self.remove(ctx, id).await
     }
 
-    fn live<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        expected: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Value>, ApiError>> {
+    async fn live(&self, ctx: &Context, id: &str, expected: &Value) -> Result<Option<Value>, ApiError> {
         let bucket = self.0.own_bucket(ctx, id, None);
         let live = bucket.and_then(|bucket| live::properties(&bucket, expected));
-        Box::pin(std::future::ready(live.map(Some)))
+        live.map(Some)
     }
 
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let bucket = self.0.find(id)?.filter(|bucket| bucket.is_owned_by(ctx));
-            Ok(bucket.map(|bucket| describe(ctx, &bucket)))
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let bucket = self.0.find(id)?.filter(|bucket| bucket.is_owned_by(ctx));
+        Ok(bucket.map(|bucket| describe(ctx, &bucket)))
     }
 }

@@ -1,8 +1,8 @@
 //! From JSON with the API's member names to the API's shapes. A template may write numbers and flags as texts.
 
 use moln_kernel::ApiError;
-use moln_wire::{Kind, Schema, Shape, json::JsonReader};
-use serde_json::{Map, Value};
+use moln_wire::{Kind, ReadError, Schema, Shape, json::JsonReader, template};
+use serde_json::Value;
 
 use crate::errors;
 
@@ -37,44 +37,13 @@ const NAMES: &[(&str, &str)] = &[
 ///
 /// Errors: a member that the shape does not have, a value of another kind, one that breaks the model's constraints.
 pub(super) fn shape<T: Shape>(value: Value) -> Result<T, ApiError> {
-    let fitted = fit(value, T::schema(), "")?.to_string();
-    let unread = |error: moln_wire::ReadError| errors::invalid_request(error.message);
+    let unread = |error: ReadError| errors::invalid_request(error.message);
+    let fitted = template::fit(value, T::schema(), NAMES).map_err(unread)?.to_string();
     let mut reader = JsonReader::new(fitted.as_bytes(), T::schema()).map_err(unread)?;
     let mut failures = Vec::new();
     let value = moln_wire::validate::check(T::schema(), &mut reader, &mut failures, |reader| T::read(reader));
     let value = value.map_err(unread)?;
     if failures.is_empty() { Ok(value) } else { Err(errors::malformed_xml()) }
-}
-
-fn fit(value: Value, schema: &'static Schema, path: &str) -> Result<Value, ApiError> {
-    Ok(match (schema.kind, value) {
-        (Kind::Structure | Kind::Union, Value::Object(members)) => {
-            let mut fitted = Map::new();
-            for (name, value) in members.into_iter().filter(|(_, value)| !value.is_null()) {
-                let path = format!("{path}/{name}");
-                let known = |name: &str| schema.members.iter().find(|member| member.name == name);
-                let other = || NAMES.iter().filter(|of| of.0 == name).find_map(|of| known(of.1));
-                let member = known(&name).or_else(other).ok_or_else(|| {
-                    errors::invalid_request(format!("extraneous key [{name}] is not permitted at #{path}"))
-                })?;
-                fitted.insert(member.wire.to_owned(), fit(value, member.target(), &path)?);
-            }
-            Value::Object(fitted)
-        }
-        (Kind::List, Value::Array(items)) => {
-            let Some(item) = schema.members.first() else { return Ok(Value::Array(items)) };
-            let fitted = items.into_iter().map(|value| fit(value, item.target(), path));
-            fitted.collect::<Result<_, _>>()?
-        }
-        (Kind::String, flat @ (Value::Number(_) | Value::Bool(_))) => flat.to_string().into(),
-        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => true.into(),
-        (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => false.into(),
-        (Kind::Integer | Kind::Long, Value::String(text)) => match text.trim().parse::<i64>() {
-            Ok(number) => number.into(),
-            Err(_) => text.into(),
-        },
-        (_, other) => other,
-    })
 }
 
 /// The other way round: a shape's JSON with the names that a template writes, as `wanted` does.

@@ -9,7 +9,7 @@ use crate::{
     bucket::Bucket,
     model::{
         AccelerateConfiguration, CORSConfiguration, OwnershipControls, PublicAccessBlockConfiguration,
-        ServerSideEncryptionConfiguration, Tagging, VersioningConfiguration,
+        ServerSideEncryptionConfiguration, Tagging,
     },
     tables::{bucket::Versioning, configuration::Kind},
 };

@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::Value;
 
@@ -41,59 +40,29 @@ fn resource(bucket: &str) -> Resource {
     Resource { id: bucket.to_owned(), reference: bucket.to_owned(), attributes: BTreeMap::new() }
 }
 
-impl ResourceHandler for PolicyHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::S3::BucketPolicy"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &["Bucket", "PolicyDocument"]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["Bucket"]
+impl ResourceType for PolicyHandler {
+    const NAME: &'static str = "AWS::S3::BucketPolicy";
+    const PROPERTIES: &'static [&'static str] = &["Bucket", "PolicyDocument"];
+    const REPLACING: &'static [&'static str] = &["Bucket"];
+
+    async fn create(&self, ctx: &Context, _: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        self.set(ctx, properties).await
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        _: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.set(ctx, properties))
+    async fn update(&self, ctx: &Context, _: &str, _: &Value, after: &Value) -> Result<Resource, ApiError> {
+        self.set(ctx, after).await
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        _: &'a str,
-        _: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.set(ctx, after))
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let input = DeleteBucketPolicyRequest { bucket: id.to_owned(), expected_bucket_owner: None };
+        match self.0.remove_policy(ctx, input).await {
+            Err(error) if error.code == "NoSuchBucket" => Ok(()),
+            other => other,
+        }
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let input = DeleteBucketPolicyRequest { bucket: id.to_owned(), expected_bucket_owner: None };
-            match self.0.remove_policy(ctx, input).await {
-                Err(error) if error.code == "NoSuchBucket" => Ok(()),
-                other => other,
-            }
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let bucket = self.0.find(id)?.filter(|bucket| bucket.is_owned_by(ctx));
-            Ok(bucket.filter(|bucket| bucket.has(Kind::Policy)).map(|_| resource(id)))
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let bucket = self.0.find(id)?.filter(|bucket| bucket.is_owned_by(ctx));
+        Ok(bucket.filter(|bucket| bucket.has(Kind::Policy)).map(|_| resource(id)))
     }
 }
