@@ -21,7 +21,7 @@ pub(super) fn find(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         }
         for script in facts.scripts(id) {
             let plain =
-                script.lines().find(|(_, line)| is_callback(line) && address(line).is_some_and(is_plain));
+                script.lines().find(|(_, line)| gives_callback(line) && address(line).is_some_and(is_plain));
             if let Some((at, _)) = plain {
                 let why = format!("{id} gives an address to be called at without TLS: {WHO}");
                 findings.push(Finding::in_code("callback-plain", script, at, why, mend));
@@ -44,6 +44,12 @@ const WHO: &str = "whoever is on the way reads what is sent, and can send the li
 fn is_callback(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["callback", "call_back", "webhook", "web_hook"].iter().any(|word| text.contains(word))
+}
+
+/// Whether a line of code gives an address to be called at: `CallbackUrl`, and not the `callback` of an old handler.
+fn gives_callback(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    ["callbackur", "callback_ur", "webhook", "web_hook"].iter().any(|word| line.contains(word))
 }
 
 /// The address that a line of code begins to write.

@@ -6,6 +6,9 @@
 
 use std::collections::BTreeSet;
 
+/// What axios calls by HTTP.
+const AXIOS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "request"];
+
 /// A statement that waits for nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unawaited {
@@ -112,7 +115,7 @@ fn floating(text: &str, start: usize, asynchronous: &BTreeSet<&str>) -> Option<S
     let is_known = is_command
         || is_each
         || matches!(name.as_str(), "fetch" | "axios")
-        || name.starts_with("axios.")
+        || name.strip_prefix("axios.").is_some_and(|method| AXIOS.contains(&method))
         || asynchronous.contains(name.as_str());
     // `.then(…)` and its like give a promise again, which nobody waits for either.
     let (mut end, mut tail) = (end + 1, String::new());
@@ -300,6 +303,7 @@ mod tests {
             "void fetch('x');",
             "socket.send('x'); res.send(body); rs.forEach((r) => { r.done = true; });",
             "const o = { fetch() { return 1; } };",
+            "axios.interceptors.request.use(log); axios.create({});",
             "// fetch('x')\nconst s = \"; fetch('x');\";",
             "once('x', () => { fetch('y'); });",
             "const a =\n  fetch('x')",

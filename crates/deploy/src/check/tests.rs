@@ -232,6 +232,10 @@ fn callbacks_without_tls() {
     let code =
         |url: &str| in_code(queue, "", &format!("exports.handler = () => ({{\n  CallbackUrl: '{url}' }})"));
     assert_eq!(rules(&code("http://a.example/x")), ["callback-plain"]);
+    assert!(
+        in_code(queue, "", "exports.handler = (e, c, callback) => callback(null, 'http://a.example/x')")
+            .is_empty()
+    );
     assert!(code("https://a.example/x").is_empty() && code("http://127.0.0.1/x").is_empty());
 }
 
