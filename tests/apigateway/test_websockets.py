@@ -1,6 +1,5 @@
 """WebSocket APIs: connecting, messages and their routes, authorizers, `@connections`, time that runs out."""
 
-import base64
 import json
 
 import boto3
@@ -40,6 +39,21 @@ def handler(event, context):
     if event.get("body") == "raise":
         raise ValueError("no")
     return {"statusCode": 200, "body": json.dumps(event)}
+"""
+# Answers messages as AWS's examples do: by the domain name and the stage that the event tells, over TLS.
+POSTS = """
+import urllib.request
+
+def handler(event, context):
+    told = event["requestContext"]
+    if told["eventType"] == "MESSAGE":
+        head = {
+            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/execute-api/aws4_request, "
+            "SignedHeaders=host, Signature=00",
+        }
+        place = f"https://{told['domainName']}/{told['stage']}/@connections/{told['connectionId']}"
+        urllib.request.urlopen(urllib.request.Request(place, told["domainName"].encode(), head))
+    return {"statusCode": 200}
 """
 AUTHORIZER = """
 def handler(event, context):
@@ -108,8 +122,14 @@ def test_messages_take_the_routes_they_name(chat):
         assert context["connectedAt"] <= context["requestTimeEpoch"]
         other = ask(socket, "no json")["requestContext"]
         assert (other["routeKey"], other["connectionId"]) == ("$default", context["connectionId"])
-        binary = ask(socket, b"\xff\x00")
-        assert (base64.b64decode(binary["body"]), binary["isBase64Encoded"]) == (b"\xff\x00", True)
+
+
+def test_binary_frames_end_the_connection(chat):
+    with chat.open() as socket:
+        socket.send(b"\xff\x00")
+        with pytest.raises(ConnectionClosed) as ended:
+            socket.recv(timeout=20)
+        assert ended.value.rcvd.code == 1003
 
 
 def test_a_message_that_fails_is_told_so(chat, moln, name, talks):
@@ -188,6 +208,17 @@ def test_what_stands_behind_writes_to_connections(chat, moln):
             eventually(lambda call=call: call(ConnectionId=connection) and False)
     with pytest.raises(client.exceptions.GoneException):
         client.post_to_connection(ConnectionId="nobody", Data=b"x")
+
+
+def test_a_function_writes_by_the_address_that_it_is_told(moln, name, new_function):
+    chat = Chat(moln, name, new_function(POSTS), answers=False)
+    for host in (f"{chat.api}.execute-api.us-east-1.amazonaws.com", f"{chat.api}.execute-api.localhost:{moln.port}"):
+        with connect(f"ws://{host}/dev", address=("127.0.0.1", moln.port), proxy=None) as socket:
+            socket.send("x")
+            assert socket.recv(timeout=20) == host.split(":")[0]
+    with chat.open() as socket:
+        socket.send("x")
+        assert socket.recv(timeout=20) == f"{chat.api}.execute-api.us-east-1.amazonaws.com"
 
 
 def test_messages_that_are_too_long_end_the_connection(chat):

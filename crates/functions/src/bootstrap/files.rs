@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("python/moln_runtime/logs.py", include_str!("python/moln_runtime/logs.py")),
     ("python/moln_runtime/loop.py", include_str!("python/moln_runtime/loop.py")),
     ("python/moln_runtime/marshal.py", include_str!("python/moln_runtime/marshal.py")),
+    ("python/moln_runtime/redirect.py", include_str!("python/moln_runtime/redirect.py")),
 ];
 
 /// What Node.js' bootstrap `require`s, by the names it uses, and where it begins.

@@ -3,7 +3,8 @@
 import sys
 
 sys.path[0] = sys.path[0] if sys.path[0].endswith("/python") else __file__.rpartition("/")[0]
-from moln_runtime import loop  # noqa: E402
+from moln_runtime import loop, redirect  # noqa: E402
 
 del sys.path[0]
+redirect.watch()
 loop.main()

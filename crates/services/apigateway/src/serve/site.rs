@@ -90,8 +90,14 @@ impl Apis {
             }
             return finished(Refusal::new(StatusCode::NOT_FOUND, "DEFAULT_4XX").response(), &edge_id());
         };
+        let by_path = head.uri.path().starts_with(host::PATH);
         let head = place.rewritten(head);
-        let authority = ctx.endpoint.authority.to_string();
+        let mut authority = ctx.endpoint.authority.to_string();
+        let own = place.plan.definition.api.api_endpoint.as_deref().and_then(|url| url.strip_prefix("wss://"));
+        if by_path && let Some(own) = own {
+            // Functions write to connections by the domain name that they are told, which knows no path form.
+            own.clone_into(&mut authority);
+        }
         let (domain, port) = host::split(&authority);
         let port = port.unwrap_or(if ctx.endpoint.scheme == "https" { "443" } else { "80" });
         if place.plan.definition.api.protocol_type == "WEBSOCKET" {

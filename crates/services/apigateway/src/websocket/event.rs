@@ -1,7 +1,6 @@
 //! The events that integrations of WebSocket APIs get.
-//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html>
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html>
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::request::Parts;
 use moln_http_event::request;
 use moln_kernel::Timestamp;
@@ -95,12 +94,4 @@ pub(super) fn request_parts(head: &Parts, socket: &Socket) -> Map<String, Value>
         parts.insert("multiValueQueryStringParameters".to_owned(), queries.into());
     }
     parts
-}
-
-/// A message's body: what is no text is in base 64.
-pub(super) fn body(message: &[u8]) -> (String, bool) {
-    match str::from_utf8(message) {
-        Ok(text) => (text.to_owned(), false),
-        Err(_) => (STANDARD.encode(message), true),
-    }
 }

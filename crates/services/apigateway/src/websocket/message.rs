@@ -55,10 +55,10 @@ impl Apis {
         {
             return wrong("Too Many Requests");
         }
-        let (text, encoded) = event::body(&message);
         let mut context = event::context(socket, Kind::Message, key, (&id, now));
         context.insert("messageId".to_owned(), edge_id().into());
-        let event = json!({"requestContext": context, "body": text, "isBase64Encoded": encoded});
+        let text = String::from_utf8_lossy(&message);
+        let event = json!({"requestContext": context, "body": text, "isBase64Encoded": false});
         let said = self.pass(socket, (&plan, planned), &event, &message).await;
         self.told(
             socket,

@@ -71,7 +71,10 @@ impl Apis {
                     socket.touch(self.clock.now());
                     match read {
                         Some(Ok(Message::Text(text))) => work.push(self.message(socket, Bytes::from(text))),
-                        Some(Ok(Message::Binary(bytes))) => work.push(self.message(socket, bytes)),
+                        // <https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html>
+                        Some(Ok(Message::Binary(_))) => {
+                            break end(CloseCode::Unsupported, "Binary frames are not supported");
+                        }
                         Some(Ok(Message::Close(frame))) => {
                             let code = frame.as_ref().map_or(1005, |frame| frame.code.into());
                             let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
