@@ -81,7 +81,7 @@ impl FunctionHandler {
                 let failed = |reason: Option<&String>| {
                     let words =
                         reason.cloned().unwrap_or_else(|| "The function cannot be made ready.".into());
-                    Err(errors::conflict(words))
+                    Err(errors::invalid_parameter(words))
                 };
                 match (now.state.as_deref(), now.last_update_status.as_deref()) {
                     (Some("Pending"), _) | (_, Some("InProgress")) => tokio::time::sleep(LOOK).await,
