@@ -249,7 +249,7 @@ impl LifeCycles {
         size: Option<u64>,
     ) {
         let version = version.filter(|id| *id != versions::NULL);
-        let aside = Aside { operation, key, version, size, ..Aside::default() };
+        let aside = Aside { operation, key, size, version, ..Aside::default() };
         self.buckets.note_asides(ctx, bucket, [aside]);
     }
 
