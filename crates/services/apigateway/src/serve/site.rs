@@ -93,7 +93,8 @@ impl Apis {
         let by_path = head.uri.path().starts_with(host::PATH);
         let head = place.rewritten(head);
         let mut authority = ctx.endpoint.authority.to_string();
-        let own = place.plan.definition.api.api_endpoint.as_deref().and_then(|url| url.strip_prefix("wss://"));
+        let own =
+            place.plan.definition.api.api_endpoint.as_deref().and_then(|url| url.strip_prefix("wss://"));
         if by_path && let Some(own) = own {
             // Functions write to connections by the domain name that they are told, which knows no path form.
             own.clone_into(&mut authority);
