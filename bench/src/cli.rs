@@ -65,6 +65,7 @@ impl FunctionsArgs {
             warm: if self.quick { 500 } else { 5_000 },
             starts: if self.quick { 3 } else { 15 },
             measure: Duration::from_secs(if self.quick { 1 } else { 5 }),
+            messages: if self.quick { 500 } else { 10_000 },
         })
     }
 }

@@ -126,9 +126,9 @@ class RuntimeApi:
 
 
 class Function:
-    """A process that runs a handler. `command` is the interpreter with its bootstrap."""
+    """A process that runs a handler. `command` is the interpreter with its bootstrap, `own` are variables of the runtime."""
 
-    def __init__(self, command, code, handler, env=None, frames=False, cwd=None, assigned=False, layers=None):
+    def __init__(self, command, code, handler, own=None, env=None, frames=False, cwd=None, assigned=False, layers=None):
         self.api = RuntimeApi()
         self.frames = []
         self.environment = {
@@ -144,6 +144,7 @@ class Function:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/fn",
             "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/21/[$LATEST]0123",
+            **(own or {}),
             **(env or {}),
         }
         if layers:
@@ -159,11 +160,12 @@ class Function:
             told, telling = os.pipe()
             inherited.append(told)
             started_with = {
-                name: value
-                for name, value in self.environment.items()
-                if name in ("PATH", "LANG", "TZ", "NODE_PATH", "PYTHONPATH", "LAMBDA_RUNTIME_DIR")
+                "PATH": os.environ["PATH"],
+                "LANG": "en_US.UTF-8",
+                "TZ": ":UTC",
+                "MOLN_ASSIGNMENT_FD": str(told),
+                **(own or {}),
             }
-            started_with["MOLN_ASSIGNMENT_FD"] = str(told)
         self.process = subprocess.Popen(
             command,
             cwd=str(cwd or code),

@@ -1,4 +1,4 @@
-//! As much of Lambda's API as the measurement needs. Requests carry the credentials of development, which a server on
+//! As much of Lambda's API, and of SQS's, as the measurement needs. Requests carry the credentials of development, which a server on
 //! loopback does not verify.
 
 use std::{
@@ -41,8 +41,7 @@ impl Api {
         let stream = TcpStream::connect(self.address).map_err(Error::io("connect"))?;
         stream.set_nodelay(true).map_err(Error::io("set TCP_NODELAY"))?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(Error::io("set a time limit"))?;
-        let request = request(self.address, "POST", &format!("/{function}/invocations"), "{}");
-        Ok(Blocking { stream, request })
+        Ok(Blocking { stream, request: invocation(self.address, function) })
     }
 
     pub(super) async fn connect(&self) -> Result<Client> {
@@ -79,16 +78,24 @@ impl Blocking {
     }
 }
 
-fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> Vec<u8> {
+/// `service`: its name in the scope of the credentials, and further headers.
+fn request(address: SocketAddr, service: (&str, &str), method: &str, path: &str, body: &str) -> Vec<u8> {
+    let (name, headers) = service;
     format!(
-        "{method} /2015-03-31/functions{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\
          X-Amz-Date: 20260101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 \
-         Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature={:064}\r\n\
+         Credential=test/20260101/us-east-1/{name}/aws4_request, SignedHeaders=host, Signature={:064}\r\n\
          Content-Length: {}\r\n\r\n{body}",
         0,
         body.len()
     )
     .into_bytes()
+}
+
+const LAMBDA: (&str, &str) = ("lambda", "Content-Type: application/json\r\n");
+
+fn invocation(address: SocketAddr, function: &str) -> Vec<u8> {
+    request(address, LAMBDA, "POST", &format!("/2015-03-31/functions/{function}/invocations"), "{}")
 }
 
 impl Client {
@@ -100,8 +107,20 @@ impl Client {
         body: &Value,
     ) -> Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = request(self.address, method, path, &body);
-        let (status, answer) = self.connection.exchange(&request).await?;
+        let request = request(self.address, LAMBDA, method, &format!("/2015-03-31{path}"), &body);
+        self.answer(operation, &request).await
+    }
+
+    /// Calls an operation of SQS.
+    pub(super) async fn sqs(&mut self, operation: &'static str, body: &Value) -> Result<Value> {
+        let headers =
+            format!("Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AmazonSQS.{operation}\r\n");
+        let request = request(self.address, ("sqs", &headers), "POST", "/", &body.to_string());
+        self.answer(operation, &request).await
+    }
+
+    async fn answer(&mut self, operation: &'static str, request: &[u8]) -> Result<Value> {
+        let (status, answer) = self.connection.exchange(request).await?;
         if !(200..300).contains(&status) {
             return Err(Error::refused(operation, status, answer));
         }
@@ -118,7 +137,7 @@ impl Client {
             "Timeout": 30,
             "Code": { "ZipFile": base64::engine::general_purpose::STANDARD.encode(zip) },
         });
-        self.call("CreateFunction", "POST", "", &body).await?;
+        self.call("CreateFunction", "POST", "/functions", &body).await?;
         self.settled(name).await
     }
 
@@ -126,7 +145,7 @@ impl Client {
     async fn settled(&mut self, name: &str) -> Result<()> {
         let begun = Instant::now();
         loop {
-            let path = format!("/{name}/configuration");
+            let path = format!("/functions/{name}/configuration");
             let facts = self.call("GetFunctionConfiguration", "GET", &path, &Value::Null).await?;
             let is = |member: &str, word: &str| facts.get(member).and_then(Value::as_str) == Some(word);
             if is("State", "Active") && !is("LastUpdateStatus", "InProgress") {
@@ -139,11 +158,17 @@ impl Client {
         }
     }
 
+    /// Hands a queue's messages to the function, so many at a time.
+    pub(super) async fn map(&mut self, name: &str, queue: &str, batch: u32) -> Result<()> {
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{queue}");
+        let body = json!({ "FunctionName": name, "EventSourceArn": arn, "BatchSize": batch });
+        self.call("CreateEventSourceMapping", "POST", "/event-source-mappings/", &body).await.map(drop)
+    }
+
     /// Invokes it; the answer must be `null`.
     pub(super) async fn invoke(&mut self, name: &str) -> Result<()> {
         if self.invoke.0 != name {
-            let request = request(self.address, "POST", &format!("/{name}/invocations"), "{}");
-            self.invoke = (name.to_owned(), request);
+            self.invoke = (name.to_owned(), invocation(self.address, name));
         }
         let (status, answer) = self.connection.exchange(&self.invoke.1).await?;
         match (status, answer) {
@@ -156,7 +181,8 @@ impl Client {
     /// Changes a variable, so that a new environment is needed, and invokes: milliseconds of the invocation.
     pub(super) async fn start(&mut self, name: &str, variable: &str, value: u32) -> Result<f64> {
         let body = json!({ "Environment": { "Variables": { variable: value.to_string() } } });
-        self.call("UpdateFunctionConfiguration", "PUT", &format!("/{name}/configuration"), &body).await?;
+        let path = format!("/functions/{name}/configuration");
+        self.call("UpdateFunctionConfiguration", "PUT", &path, &body).await?;
         self.settled(name).await?;
         let begun = Instant::now();
         self.invoke(name).await?;

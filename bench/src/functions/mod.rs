@@ -3,6 +3,7 @@
 
 mod api;
 mod bare;
+mod mapping;
 mod zip;
 
 use std::{
@@ -32,6 +33,9 @@ const COLD: f64 = 1.3;
 /// Start in a pre-warmed process, over HTTP, in milliseconds.
 const POOL_MS: f64 = 15.0;
 
+/// Messages a second through an event source mapping, ten in a batch.
+const MAPPED: f64 = 2_000.0;
+
 /// What to measure with.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -47,6 +51,8 @@ pub struct Plan {
     pub starts: u32,
     /// How long sixteen at once are kept up.
     pub measure: Duration,
+    /// Messages that go through an event source mapping.
+    pub messages: u32,
 }
 
 /// A language to measure.
@@ -59,7 +65,7 @@ struct Language {
     nothing: &'static [&'static str],
     /// How it runs the runtime for the bare round trip.
     bare: &'static [&'static str],
-    /// A variable of this prefix needs a process of its own.
+    /// A variable that only a process of its own can take; what it is set to changes nothing here.
     own: &'static str,
 }
 
@@ -71,7 +77,7 @@ const LANGUAGES: &[Language] = &[
         code: "exports.handler = async () => null\n",
         nothing: &["-e", "0"],
         bare: &["-e", include_str!("bare.js")],
-        own: "NODE_BENCH",
+        own: "UV_THREADPOOL_SIZE",
     },
     Language {
         name: "python",
@@ -80,7 +86,7 @@ const LANGUAGES: &[Language] = &[
         code: "def handler(event, context):\n    return None\n",
         nothing: &["-S", "-c", "0"],
         bare: &["-S", "-c", include_str!("bare.py")],
-        own: "PYTHON_BENCH",
+        own: "PYTHONHASHSEED",
     },
 ];
 
@@ -145,6 +151,9 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
 
     let rate = at_once(api, &function, 16, plan.measure).await?;
     put("sixteen at once", rate, "per second", (language.name == "node").then_some((RATE, false)));
+
+    let mapped = mapping::through(api, &function, plan.messages).await?;
+    put("through a queue, ten in a batch", mapped, "messages per second", Some((MAPPED, false)));
 
     // Cold: a variable that only a process of its own can take. Pre-warmed: any other variable.
     let mut nothing = Vec::new();

@@ -48,13 +48,12 @@ class Starter:
 
     def start(self, handler, **options):
         """Runs a handler of the files written."""
-        env = {
+        own = {
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.name}",
             "LAMBDA_RUNTIME_DIR": self.places["sdk"],
             **self.environment(options.get("layers")),
-            **options.pop("env", {}),
         }
-        function = Function(self.command(), self.code, handler, env=env, **options)
+        function = Function(self.command(), self.code, handler, own=own, **options)
         self.started.append(function)
         return function
 

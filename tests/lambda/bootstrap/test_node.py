@@ -365,15 +365,22 @@ def test_an_event_that_is_no_json(node):
 
 def test_a_prewarmed_process_becomes_its_function(node):
     node.write(
-        index_js="exports.handler = async () => ({ env: process.env, cwd: process.cwd(), tz: new Date(0).getHours() });"
+        index_js="""
+        const { name } = require("of-path");
+        exports.handler = async () => ({ env: process.env, cwd: process.cwd(), tz: new Date(0).getHours(), name });
+        """
     )
-    function = node.start("index.handler", assigned=True, cwd="/", env={"MINE": "1", "TZ": "Asia/Tokyo"})
+    node.write(**{"own/of-path/index.js": "exports.name = 'of-path';"})
+    own = {"MINE": "1", "TZ": "Asia/Tokyo", "NODE_ENV": "production", "NODE_PATH": str(node.code / "own")}
+    function = node.start("index.handler", assigned=True, cwd="/", env=own)
     time.sleep(0.3)
     assert function.process.poll() is None
     function.assign(node.code)
     answer = function.invoke({}).json
     assert answer["cwd"] == str(node.code)
     assert answer["env"]["MINE"] == "1" and answer["tz"] == 9
+    # Search paths are read as Node.js starts: this one came later.
+    assert answer["env"]["NODE_ENV"] == "production" and answer["name"] == "of-path"
     assert "MOLN_ASSIGNMENT_FD" not in answer["env"]
     assert answer["env"].keys() == function.environment.keys() | {"_X_AMZN_TRACE_ID"}
 

@@ -345,18 +345,27 @@ def test_environment_is_what_was_given(python):
 def test_a_prewarmed_process_becomes_its_function(python):
     python.write(
         app_py="""
-import os, time
+import os, sys, time
+import of_path
 def handler(event, context):
-    return {"env": dict(os.environ), "cwd": os.getcwd(), "hour": time.localtime(0).tm_hour}
-"""
+    hour = time.localtime(0).tm_hour
+    return {"env": dict(os.environ), "cwd": os.getcwd(), "hour": hour, "name": of_path.name, "path": sys.path,
+            "bytecode": not sys.dont_write_bytecode}
+""",
+        own__of_path_py="name = 'of path'\n",
     )
-    function = python.start("app.handler", assigned=True, cwd="/", env={"MINE": "1", "TZ": "Asia/Tokyo"})
+    own = {"MINE": "1", "TZ": "Asia/Tokyo", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{python.code}/own:more"}
+    cold = python.start("app.handler", env=own).invoke({}).json
+    function = python.start("app.handler", assigned=True, cwd="/", env=own)
     time.sleep(0.3)
     assert function.process.poll() is None
     function.assign(python.code)
     answer = function.invoke({}).json
     assert (answer["cwd"], answer["hour"], answer["env"]["MINE"]) == (str(python.code), 9, "1")
     assert answer["env"].keys() == function.environment.keys() | {"_X_AMZN_TRACE_ID"}
+    # The search path is read as Python starts: this one came later, and yet is the same.
+    assert (answer["name"], answer["bytecode"]) == ("of path", False)
+    assert answer["path"] == cold["path"]
 
 
 def test_large_events_and_answers(one_python):

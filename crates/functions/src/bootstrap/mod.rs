@@ -7,9 +7,11 @@
 //! **Pre-warmed processes.** Started with [`Start::Generic`], a bootstrap loads what is common, then reads one
 //! [`Assignment`] from the inherited descriptor: a length (4 bytes, big endian) and as many bytes of JSON. It takes over
 //! the environment in it (the whole: nothing of the old one stays), changes directory, closes the descriptor, loads
-//! the handler and asks for the first invocation. End of file instead of an assignment ends it with status 0. Nothing of
+//! the handler and asks for the first invocation. Functions whose variables an interpreter reads as it starts get a process
+//! of their own ([`can_be_assigned`]); search paths (`NODE_PATH`, `PYTHONPATH`) are applied late. End of file instead of an assignment ends it with status 0. Nothing of
 //! `/var/task` and `/opt` is touched before, so both can be bound late.
 
+mod early;
 mod files;
 
 use std::{
@@ -25,6 +27,7 @@ use crate::{
     runtime::{Family, Runtime},
 };
 
+pub use early::can_be_assigned;
 pub use files::write_files;
 
 /// Where the bootstrap lies in a sandbox.
@@ -100,21 +103,6 @@ impl Assignment {
         bytes.extend_from_slice(&json);
         Ok(bytes)
     }
-}
-
-/// Whether a function with these variables can run in a pre-warmed process: some variables are read by the interpreter or
-/// the dynamic linker before any code of ours runs.
-pub fn can_be_assigned(runtime: Runtime, environment: &BTreeMap<String, String>) -> bool {
-    let early = |name: &str| {
-        name.starts_with("LD_")
-            || name.starts_with("NODE_")
-            || name.starts_with("PYTHON")
-            || name.starts_with("SSL_CERT_")
-            || matches!(name, "AWS_LAMBDA_EXEC_WRAPPER" | "MALLOC_ARENA_MAX" | "UV_THREADPOOL_SIZE" | "LANG")
-            || name.starts_with("LC_")
-            || name.starts_with("GLIBC_")
-    };
-    matches!(runtime.family(), Family::Node | Family::Python) && !environment.keys().any(|name| early(name))
 }
 
 /// What must be shown in a sandbox before the process starts. Code and layers are the caller's.

@@ -11,12 +11,15 @@ exports.receive = function receive(descriptor) {
   const length = readExactly(descriptor, 4).readUInt32BE(0);
   const { env, cwd } = JSON.parse(readExactly(descriptor, length).toString("utf8"));
   fs.closeSync(descriptor);
+  const modules = process.env.NODE_PATH;
   for (const name of Object.keys(process.env)) {
     if (!(name in env)) delete process.env[name];
   }
   for (const [name, value] of Object.entries(env)) {
     if (process.env[name] !== value) process.env[name] = value;
   }
+  // Node.js reads it once, as it starts.
+  if (process.env.NODE_PATH !== modules) require("module")._initPaths();
   process.chdir(cwd);
 };
 

@@ -15,10 +15,10 @@ def search_path():
     layers = os.environ.get("MOLN_LAYERS", "/opt")
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     first = [task, f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
-    rest = [place for place in sys.path if place not in first and place != runtime]
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    own = [place for place in rest if place in given]
-    standard = [place for place in rest if place not in given]
+    # Of a process that was started before it knew its function the interpreter has read another one.
+    given = [os.path.abspath(place) for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    own = [place for place in dict.fromkeys(given) if place not in first and place != runtime]
+    standard = [place for place in sys.path if os.path.abspath(place) not in (*first, *given, runtime)]
     return [*first, *own, runtime, *standard]
 
 

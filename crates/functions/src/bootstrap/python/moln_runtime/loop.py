@@ -40,6 +40,7 @@ def _receive(descriptor):
     os.environ.clear()
     os.environ.update(assignment["env"])
     time.tzset()
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     os.chdir(assignment["cwd"])
 
 
