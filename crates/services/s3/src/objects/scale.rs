@@ -12,7 +12,7 @@ use crate::tables::{
 };
 
 /// Keys of a commit.
-const BATCH: u64 = 5_000;
+const BATCH: u64 = 2_000;
 /// Pages read of each bucket.
 const PAGES: u64 = 300;
 
