@@ -94,6 +94,10 @@ pub fn as_expected(expected: &Value, live: Value) -> Value {
             });
             Value::Object(said.collect())
         }
+        (Value::Array(expected), Value::Array(live)) => {
+            let said = live.into_iter().enumerate();
+            said.map(|(n, value)| as_expected(expected.get(n).unwrap_or(&Value::Null), value)).collect()
+        }
         (_, live) => live,
     }
 }
