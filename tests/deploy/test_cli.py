@@ -141,8 +141,11 @@ def test_a_failed_deployment_says_why_and_leaves_nothing(moln, application, stac
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("Resources:\n  Q:\n    Type: AWS::No::Such\n", "AWS::No::Such"),
-        ("Resources: {Q: {Type: AWS::SQS::Queue, Properties: {Nonsense: 1}}}", "Nonsense"),
+        ("Resources:\n  Q:\n    Type: AWS::No::Such\n", "template.yaml:2:3: Resources.Q"),
+        (
+            "Resources:\n  Q: {Type: AWS::SQS::Queue, Properties: {Nonsense: 1}}",
+            "template.yaml:2:43: Resources.Q.Properties.Nonsense",
+        ),
         ("Resources:\n\t- a\n", "template.yaml:2:"),
         ("{", "template.yaml:1:"),
     ],

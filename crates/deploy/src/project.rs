@@ -137,6 +137,19 @@ impl Source {
         Self { file, origins }
     }
 
+    /// Where a resource stands, or a property of it: `FILE:LINE:COLUMN: PATH`. None: it was made of nothing that was read.
+    pub fn says(&self, logical: &str, property: &str) -> Option<String> {
+        let (path, place) = self.find(logical, property);
+        place.is_known().then(|| format!("{}:{place}: {path}", self.file.display()))
+    }
+
+    /// Where resources of these types stand.
+    pub fn of_types(&self, types: &[&str]) -> Vec<String> {
+        let kind = |origin: &Origin| origin.node.get("Type").and_then(Node::as_str).map(str::to_owned);
+        let found = self.origins.iter().filter(|it| kind(it).is_some_and(|kind| types.contains(&&*kind)));
+        found.filter_map(|origin| self.says(&origin.prefix, "Type")).collect()
+    }
+
     /// Where a property of a resource stands, or else its resource, or else what that was made of: path and place.
     pub(crate) fn find(&self, logical: &str, property: &str) -> (String, Place) {
         let matching = self.origins.iter().filter(|origin| logical.starts_with(&origin.prefix));

@@ -55,7 +55,15 @@ pub(crate) async fn deploy(
         disable_rollback: project.disable_rollback,
     };
     let stack = Stack { aws, name: &project.stack };
-    let applied = stack.apply(&wanted, progress).await?;
+    progress.source = project.source.clone();
+    let applied = stack.apply(&wanted, progress).await.map_err(|failure| {
+        let words = failure.to_string();
+        let types =
+            words.split_once("Unrecognized resource types: [").and_then(|(_, rest)| rest.split_once(']'));
+        let types: Vec<&str> = types.map_or_else(Vec::new, |(types, _)| types.split(", ").collect());
+        let places = project.source.of_types(&types);
+        if places.is_empty() { failure } else { failure.next(places.join("\n      ")) }
+    })?;
     let took = began.elapsed().as_secs_f64();
     progress.say(&match applied {
         Applied::Unchanged => format!("Nothing has changed. ({took:.2} s)"),

@@ -8,6 +8,8 @@ use std::{
 use moln_kernel::Timestamp;
 use serde_json::{Value, json};
 
+use moln_deploy::project::Source;
+
 use crate::failure::Failure;
 
 /// Something that happened to a resource.
@@ -27,13 +29,15 @@ pub(crate) struct Progress {
     colour: bool,
     /// When work on a resource began, by the server's clock.
     began: BTreeMap<String, Timestamp>,
+    /// Where what is deployed is written.
+    pub(crate) source: Source,
 }
 
 impl Progress {
     /// Lines for people, or one JSON object a line.
     pub(crate) fn new(json: bool) -> Self {
         let colour = !json && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { json, colour, began: BTreeMap::new() }
+        Self { json, colour, began: BTreeMap::new(), source: Source::default() }
     }
 
     /// A line for people.
@@ -89,7 +93,15 @@ impl Progress {
             self.paint(33, &format!("  ↶ rolled back{took}"))
         } else if event.status.ends_with("_FAILED") {
             let reason = event.reason.as_deref().unwrap_or("no reason given");
-            self.paint(31, &format!("  ✗ {}  {}\n      {reason}", event.logical_id, event.kind))
+            let property = reason.strip_prefix("Encountered unsupported property ").unwrap_or_default();
+            // What was only cancelled is not what is wrong.
+            let place = if reason.ends_with(" cancelled") {
+                String::new()
+            } else {
+                let place = self.source.says(&event.logical_id, property);
+                place.map_or_else(String::new, |place| format!("\n      {place}"))
+            };
+            self.paint(31, &format!("  ✗ {}  {}\n      {reason}{place}", event.logical_id, event.kind))
         } else {
             let mark = self.paint(32, "✓");
             format!("  {mark} {verb:8}{:44} {}{took}", event.logical_id, self.paint(2, &event.kind))
