@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
-use moln_http_event::request;
+use moln_http_event::{cors::is_preflight, request};
 use moln_kernel::{ApiError, Context};
 use moln_wire::{
     ByteStream,
@@ -129,14 +129,17 @@ impl Apis {
             authorizer_error: None,
             integration: Integrated::default(),
         };
-        let rules = plan.definition.api.cors_configuration.as_ref();
-        let mut response = if let Some(rules) = rules.filter(|_| cors::is_preflight(&head)) {
-            cors::preflight(rules, &head)
+        let rules = plan.definition.api.cors_configuration.as_ref().map(cors::rules);
+        let mut response = if let Some(rules) = rules.as_ref().filter(|_| is_preflight(&head)) {
+            let mut response = Response::new(ByteStream::default());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            rules.tell(&head, response.headers_mut());
+            response
         } else {
             let answer = self.take(&mut exchange, &visitor, body).await;
             let mut response = answer.unwrap_or_else(|refusal| failed(&mut exchange, &refusal));
             if let Some(rules) = rules {
-                cors::allow(rules, &head, response.headers_mut());
+                rules.allow(&head, response.headers_mut());
             }
             response
         };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use moln_functions::Invocation;
-use moln_http_event::{Front, NoAnswer as BadGateway, Visit, build, reply, request};
+use moln_http_event::{Front, NoAnswer as BadGateway, Visit, build, cors::is_preflight, reply, request};
 use moln_kernel::{ApiError, Context, Lineage};
 use moln_wire::{
     ByteStream,
@@ -61,7 +61,7 @@ impl Urls {
             return refusal(&ctx, StatusCode::FORBIDDEN, "AccessDeniedException", None);
         };
         let cors = target.url.cors.as_ref();
-        if let Some(cors) = cors.filter(|_| cors::is_preflight(&head)) {
+        if let Some(cors) = cors.filter(|_| is_preflight(&head)) {
             let mut response = cors::preflight(cors, &head);
             add_ids(response.headers_mut(), &ctx, None);
             return response;
@@ -73,7 +73,7 @@ impl Urls {
         };
         add_ids(response.headers_mut(), &ctx, Some(&trace));
         if let Some(cors) = cors {
-            cors::allow(cors, &head, response.headers_mut());
+            cors::rules(cors).allow(&head, response.headers_mut());
         }
         response
     }
