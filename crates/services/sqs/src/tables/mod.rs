@@ -2,6 +2,7 @@
 
 pub(crate) mod codec;
 pub mod hidden;
+mod json;
 pub(crate) mod keys;
 pub mod message;
 pub mod queue;

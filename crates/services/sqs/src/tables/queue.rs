@@ -1,11 +1,11 @@
-//! The row of a queue: a version byte, then JSON. Read once when the server starts, written when attributes change.
+//! The row of a queue. Read once when the server starts, written when attributes change.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 1;
+use super::json;
 
 /// A queue as it was created and changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,19 +29,11 @@ pub struct QueueRow {
 impl QueueRow {
     /// The row.
     pub fn encode(&self) -> Bytes {
-        let mut row = vec![VERSION];
-        if serde_json::to_writer(&mut row, self).is_err() {
-            row.truncate(1);
-        }
-        row.into()
+        json::encode(self)
     }
     /// Reads the row; `None` is damage.
     pub fn decode(row: &[u8]) -> Option<Self> {
-        let (version, json) = row.split_first()?;
-        if *version != VERSION {
-            return None;
-        }
-        serde_json::from_slice(json).ok()
+        json::decode(row)
     }
 }
 

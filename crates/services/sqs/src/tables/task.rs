@@ -1,9 +1,9 @@
-//! The row of a message move task: a version byte, then JSON.
+//! The row of a message move task.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u8 = 1;
+use super::json;
 
 /// Where a task stands. Written as the API tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,19 +68,11 @@ pub struct Task {
 impl Task {
     /// The row.
     pub fn encode(&self) -> Bytes {
-        let mut row = vec![VERSION];
-        if serde_json::to_writer(&mut row, self).is_err() {
-            row.truncate(1);
-        }
-        row.into()
+        json::encode(self)
     }
     /// Reads the row; `None` is damage.
     pub fn decode(row: &[u8]) -> Option<Self> {
-        let (version, json) = row.split_first()?;
-        if *version != VERSION {
-            return None;
-        }
-        serde_json::from_slice(json).ok()
+        json::decode(row)
     }
 }
 
