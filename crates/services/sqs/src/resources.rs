@@ -12,6 +12,9 @@ pub use queue::QueueHandler;
 
 use crate::Queues;
 
+/// The code of a queue that is not there.
+const GONE: &str = "QueueDoesNotExist";
+
 /// A handler for each type.
 pub fn handlers(queues: &Arc<Queues>) -> Vec<Box<dyn ResourceHandler>> {
     vec![

@@ -45,6 +45,9 @@ enum Own {
 
 type Made<'a> = BoxFuture<'a, Result<Resource, ApiError>>;
 
+/// Tells the properties that a resource has now, of those that are expected.
+type Tell = fn(&Apis, &Context, &str, &Value) -> Result<Value, ApiError>;
+
 /// A type: what it is called, what it understands, how it is made (or made anew in its place), told and removed.
 struct Type {
     name: &'static str,
@@ -55,7 +58,7 @@ struct Type {
     own: Own,
     put: for<'a> fn(Put<'a>) -> Made<'a>,
     read: fn(&Apis, &Context, &str) -> Result<Resource, ApiError>,
-    live: Option<fn(&Apis, &Context, &str, &Value) -> Result<Value, ApiError>>,
+    live: Option<Tell>,
     delete: for<'a> fn(&'a Apis, &'a Context, &'a str) -> BoxFuture<'a, Result<(), ApiError>>,
 }
 

@@ -4,16 +4,14 @@
 use std::sync::Arc;
 
 use moln_kernel::{
-    ApiError, Context, Timestamp,
-    clock::BoxFuture,
-    ids,
-    resources::{Origin, Resource, ResourceHandler},
+    ApiError, Context, Timestamp, ids,
+    resources::{Origin, Resource, ResourceType},
 };
 use moln_store::Batch;
 use moln_wire::{schema::TimestampFormat, time};
 use serde_json::Value;
 
-use super::properties::{HOLDERS, document, generated_name, text, texts};
+use super::properties::{HOLDERS, required, text, texts};
 use crate::{
     Iam,
     core::{View, folded},
@@ -28,19 +26,16 @@ pub struct ManagedPolicyHandler(pub Arc<Iam>);
 
 fn describe(view: &View<'_>, row: &PolicyRow) -> Result<Resource, ApiError> {
     let usage = Usage::count(view)?;
-    let moment = |millis| Value::from(time::format(Timestamp(millis), TimestampFormat::DateTime));
-    let attributes = [
-        ("AttachmentCount", usage.attached(&row.arn).into()),
-        ("CreateDate", moment(row.created)),
-        ("DefaultVersionId", version_id(row.default).into()),
-        ("IsAttachable", true.into()),
-        ("PermissionsBoundaryUsageCount", usage.bounding(&row.arn).into()),
-        ("PolicyArn", row.arn.clone().into()),
-        ("PolicyId", row.id.clone().into()),
-        ("UpdateDate", moment(row.updated)),
-    ];
-    let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Ok(Resource { id: row.arn.clone(), reference: row.arn.clone(), attributes: attributes.collect() })
+    let moment = |millis| time::format(Timestamp(millis), TimestampFormat::DateTime);
+    Ok(Resource::new(row.arn.as_str())
+        .with("AttachmentCount", usage.attached(&row.arn))
+        .with("CreateDate", moment(row.created))
+        .with("DefaultVersionId", version_id(row.default))
+        .with("IsAttachable", true)
+        .with("PermissionsBoundaryUsageCount", usage.bounding(&row.arn))
+        .with("PolicyArn", row.arn.as_str())
+        .with("PolicyId", row.id.as_str())
+        .with("UpdateDate", moment(row.updated)))
 }
 
 /// Attaches the policy to whom the properties name, and to nobody whom only the properties before named.
@@ -75,13 +70,13 @@ fn create(
     origin: &Origin,
     properties: &Value,
 ) -> Result<Resource, ApiError> {
-    let name = text(properties, "ManagedPolicyName").unwrap_or_else(|| generated_name(origin, 128));
+    let name = text(properties, "ManagedPolicyName").unwrap_or_else(|| origin.name(128));
     if view.policy(&name)?.is_some() {
         return Err(errors::already_exists(format!(
             "A policy called {name} already exists. Duplicate names are not allowed."
         )));
     }
-    let document = document(properties, "PolicyDocument")?;
+    let document = required(properties, "PolicyDocument")?;
     check(&document)?;
     if view.policies()?.len() >= MOST {
         return Err(errors::quota("PoliciesPerAccount", MOST));
@@ -115,7 +110,7 @@ fn update(
     after: &Value,
 ) -> Result<Resource, ApiError> {
     let mut row = view.own_policy(arn)?;
-    let document = document(after, "PolicyDocument")?;
+    let document = required(after, "PolicyDocument")?;
     if row
         .versions
         .iter()
@@ -139,89 +134,70 @@ fn update(
     describe(view, &row)
 }
 
-impl ResourceHandler for ManagedPolicyHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::IAM::ManagedPolicy"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &["Description", "Groups", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["Description", "ManagedPolicyName", "Path"]
+impl ResourceType for ManagedPolicyHandler {
+    const NAME: &'static str = "AWS::IAM::ManagedPolicy";
+    const PROPERTIES: &'static [&'static str] =
+        &["Description", "Groups", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"];
+    const REPLACING: &'static [&'static str] = &["Description", "ManagedPolicyName", "Path"];
+
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        self.0.change(ctx, move |view, batch| create(view, batch, origin, properties)).await
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| create(view, batch, origin, properties)))
+    async fn find(
+        &self,
+        ctx: &Context,
+        origin: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let name = text(properties, "ManagedPolicyName").unwrap_or_else(|| origin.name(128));
+        let path = text(properties, "Path").unwrap_or_else(|| "/".to_owned());
+        self.read(ctx, &ctx.global_arn("iam", &format!("policy{path}{name}"))).await
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let name = text(properties, "ManagedPolicyName").unwrap_or_else(|| generated_name(origin, 128));
-            let path = text(properties, "Path").unwrap_or_else(|| "/".to_owned());
-            self.read(ctx, &ctx.global_arn("iam", &format!("policy{path}{name}"))).await
-        })
-    }
-
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| update(view, batch, id, before, after)))
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        self.0.change(ctx, move |view, batch| update(view, batch, id, before, after)).await
     }
 
     /// Its versions go with it; whom others attached it to keep it.
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| {
-            let Some(Found::Own(row)) = view.find_policy(id)? else { return Ok(()) };
-            let named: i32 = HOLDERS
-                .into_iter()
-                .map(|(property, kind)| {
-                    let holds = |name: &String| {
-                        view.find(kind, name)
-                            .is_ok_and(|row| row.is_some_and(|row| row.attached.iter().any(|arn| arn == id)))
-                    };
-                    texts(properties, property).iter().filter(|name| holds(name)).count()
-                })
-                .sum::<usize>()
-                .try_into()
-                .unwrap_or(i32::MAX);
-            let usage = Usage::count(view)?;
-            if usage.attached(id) > named || usage.bounding(id) > 0 {
-                return Err(errors::conflict("Cannot delete a policy attached to entities."));
-            }
-            attach(view, batch, id, properties, &Value::Null)?;
-            POLICIES.delete(batch, &(view.account.to_owned(), folded(&row.name)));
-            Ok(())
-        }))
+    async fn delete(&self, ctx: &Context, id: &str, properties: &Value) -> Result<(), ApiError> {
+        self.0
+            .change(ctx, move |view, batch| {
+                let Some(Found::Own(row)) = view.find_policy(id)? else { return Ok(()) };
+                let named: i32 = HOLDERS
+                    .into_iter()
+                    .map(|(property, kind)| {
+                        let holds = |name: &String| {
+                            view.find(kind, name).is_ok_and(|row| {
+                                row.is_some_and(|row| row.attached.iter().any(|arn| arn == id))
+                            })
+                        };
+                        texts(properties, property).iter().filter(|name| holds(name)).count()
+                    })
+                    .sum::<usize>()
+                    .try_into()
+                    .unwrap_or(i32::MAX);
+                let usage = Usage::count(view)?;
+                if usage.attached(id) > named || usage.bounding(id) > 0 {
+                    return Err(errors::conflict("Cannot delete a policy attached to entities."));
+                }
+                attach(view, batch, id, properties, &Value::Null)?;
+                POLICIES.delete(batch, &(view.account.to_owned(), folded(&row.name)));
+                Ok(())
+            })
+            .await
     }
 
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        let found = self.0.look(ctx, |view| match view.find_policy(id)? {
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        self.0.look(ctx, |view| match view.find_policy(id)? {
             Some(Found::Own(row)) => describe(view, &row).map(Some),
             _ => Ok(None),
-        });
-        Box::pin(std::future::ready(found))
+        })
     }
 }

@@ -5,13 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use moln_store::Batch;
 use serde_json::Value;
 
-use super::properties::{HOLDERS, document, generated_name, missing, text, texts};
+use super::properties::{HOLDERS, required, text, texts};
 use crate::{
     Iam,
     core::{View, folded},
@@ -24,8 +23,7 @@ use crate::{
 pub struct PolicyHandler(pub Arc<Iam>);
 
 fn resource(id: &str) -> Resource {
-    let attributes = BTreeMap::from([("Id".to_owned(), Value::from(id))]);
-    Resource { id: id.to_owned(), reference: id.to_owned(), attributes }
+    Resource::new(id).with("Id", id)
 }
 
 /// Takes the policy of some properties out of whom it was in, and puts the one of others into whom it is for.
@@ -42,8 +40,8 @@ fn change(view: &View<'_>, batch: &mut Batch, before: &Value, after: &Value) -> 
         }
     }
     if !after.is_null() {
-        let name = text(after, "PolicyName").ok_or_else(|| missing("PolicyName"))?;
-        let document = document(after, "PolicyDocument")?;
+        let name = required(after, "PolicyName")?;
+        let document = required(after, "PolicyDocument")?;
         documents::check_identity(&document, false)?;
         let mut holders = 0;
         for (property, kind) in HOLDERS {
@@ -78,53 +76,41 @@ fn change(view: &View<'_>, batch: &mut Batch, before: &Value, after: &Value) -> 
     Ok(())
 }
 
-impl ResourceHandler for PolicyHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::IAM::Policy"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &["Groups", "PolicyDocument", "PolicyName", "Roles", "Users"]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &[]
+impl ResourceType for PolicyHandler {
+    const NAME: &'static str = "AWS::IAM::Policy";
+    const PROPERTIES: &'static [&'static str] = &["Groups", "PolicyDocument", "PolicyName", "Roles", "Users"];
+    const REPLACING: &'static [&'static str] = &[];
+
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        self.0
+            .change(ctx, move |view, batch| {
+                change(view, batch, &Value::Null, properties)?;
+                Ok(resource(&origin.name(128)))
+            })
+            .await
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| {
-            change(view, batch, &Value::Null, properties)?;
-            Ok(resource(&generated_name(origin, 128)))
-        }))
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        self.0
+            .change(ctx, move |view, batch| {
+                change(view, batch, before, after)?;
+                Ok(resource(id))
+            })
+            .await
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| {
-            change(view, batch, before, after)?;
-            Ok(resource(id))
-        }))
+    async fn delete(&self, ctx: &Context, _: &str, properties: &Value) -> Result<(), ApiError> {
+        self.0.change(ctx, move |view, batch| change(view, batch, properties, &Value::Null)).await
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        _: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| change(view, batch, properties, &Value::Null)))
-    }
-
-    fn read<'a>(&'a self, _: &'a Context, id: &'a str) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+    async fn read(&self, _: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
         // It has no existence but in whom it is for, which its id does not tell.
-        Box::pin(std::future::ready(Ok(Some(resource(id)))))
+        Ok(Some(resource(id)))
     }
 }

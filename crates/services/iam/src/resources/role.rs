@@ -1,16 +1,15 @@
 //! `AWS::IAM::Role`. `Ref` is the name; `GetAtt` knows `Arn`, `RoleId`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use moln_store::Batch;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::properties::{document, generated_name, inline, tags, text, texts};
+use super::properties::{inline, required, tag_list, tags, text, texts};
 use crate::{
     Iam,
     api::roles::check_trust,
@@ -26,11 +25,7 @@ use crate::{
 pub struct RoleHandler(pub Arc<Iam>);
 
 fn describe(view: &View<'_>, row: &EntityRow) -> Resource {
-    let attributes = BTreeMap::from([
-        ("Arn".to_owned(), view.arn(Kind::Role, row).into()),
-        ("RoleId".to_owned(), row.id.clone().into()),
-    ]);
-    Resource { id: row.name.clone(), reference: row.name.clone(), attributes }
+    Resource::new(row.name.as_str()).with("Arn", view.arn(Kind::Role, row)).with("RoleId", row.id.as_str())
 }
 
 fn own(properties: &Value) -> Result<Own, ApiError> {
@@ -40,7 +35,7 @@ fn own(properties: &Value) -> Result<Own, ApiError> {
         return Err(errors::validation("MaxSessionDuration must be between 3600 and 43200."));
     }
     Ok(Own::Role {
-        trust: document(properties, "AssumeRolePolicyDocument")?,
+        trust: required(properties, "AssumeRolePolicyDocument")?,
         description: text(properties, "Description"),
         max_session: u32::try_from(seconds).unwrap_or(3_600),
         service: None,
@@ -87,7 +82,7 @@ fn create(
     }
     let new = New {
         kind: Kind::Role,
-        name: text(properties, "RoleName").unwrap_or_else(|| generated_name(origin, 64)),
+        name: text(properties, "RoleName").unwrap_or_else(|| origin.name(64)),
         path: text(properties, "Path"),
         boundary: text(properties, "PermissionsBoundary"),
         tags: tags(properties),
@@ -115,80 +110,85 @@ fn update(view: &View<'_>, row: &mut EntityRow, before: &Value, after: &Value) -
     Ok(describe(view, row))
 }
 
-impl ResourceHandler for RoleHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::IAM::Role"
+/// A role's properties. What is put into it by other resources of a template has names that this one does not say.
+fn live(row: &EntityRow, expected: &Value) -> Value {
+    let said = inline(expected).unwrap_or_default();
+    let policies = row.inline.iter().filter(|(name, _)| said.contains_key(*name));
+    let policies = policies.map(|(name, document)| json!({"PolicyName": name, "PolicyDocument": document}));
+    let mut live = json!({
+        "ManagedPolicyArns": row.attached,
+        "Path": row.path,
+        "PermissionsBoundary": row.boundary,
+        "Policies": policies.collect::<Value>(),
+        "RoleName": row.name,
+        "Tags": tag_list(&row.tags.iter().cloned().collect()),
+    });
+    if let (Own::Role { trust, description, max_session, .. }, Some(live)) = (&row.own, live.as_object_mut())
+    {
+        live.insert("AssumeRolePolicyDocument".to_owned(), trust.clone().into());
+        live.insert("Description".to_owned(), description.clone().into());
+        live.insert("MaxSessionDuration".to_owned(), (*max_session).into());
     }
-    fn properties(&self) -> &'static [&'static str] {
-        &[
-            "AssumeRolePolicyDocument",
-            "Description",
-            "ManagedPolicyArns",
-            "MaxSessionDuration",
-            "Path",
-            "PermissionsBoundary",
-            "Policies",
-            "RoleName",
-            "Tags",
-        ]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["Path", "RoleName"]
+    live
+}
+
+impl ResourceType for RoleHandler {
+    const NAME: &'static str = "AWS::IAM::Role";
+    const PROPERTIES: &'static [&'static str] = &[
+        "AssumeRolePolicyDocument",
+        "Description",
+        "ManagedPolicyArns",
+        "MaxSessionDuration",
+        "Path",
+        "PermissionsBoundary",
+        "Policies",
+        "RoleName",
+        "Tags",
+    ];
+    const REPLACING: &'static [&'static str] = &["Path", "RoleName"];
+
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        self.0.change(ctx, move |view, batch| create(view, batch, origin, properties)).await
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| create(view, batch, origin, properties)))
+    async fn find(
+        &self,
+        ctx: &Context,
+        origin: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let name = text(properties, "RoleName").unwrap_or_else(|| origin.name(64));
+        self.read(ctx, &name).await
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let name = text(properties, "RoleName").unwrap_or_else(|| generated_name(origin, 64));
-            self.read(ctx, &name).await
-        })
-    }
-
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.0.change_entity(ctx, Kind::Role, id, move |view, row| update(view, row, before, after)))
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        self.0.change_entity(ctx, Kind::Role, id, move |view, row| update(view, row, before, after)).await
     }
 
     /// What the template put on the role goes with it; what came from elsewhere keeps it.
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(self.0.change(ctx, move |view, batch| {
-            let Some(mut row) = view.find(Kind::Role, id)? else { return Ok(()) };
-            set_policies(view, &mut row, properties, &Value::Null)?;
-            refuse_policies(&row)?;
-            view.remove(batch, Kind::Role, id);
-            Ok(())
-        }))
+    async fn delete(&self, ctx: &Context, id: &str, properties: &Value) -> Result<(), ApiError> {
+        self.0
+            .change(ctx, move |view, batch| {
+                let Some(mut row) = view.find(Kind::Role, id)? else { return Ok(()) };
+                set_policies(view, &mut row, properties, &Value::Null)?;
+                refuse_policies(&row)?;
+                view.remove(batch, Kind::Role, id);
+                Ok(())
+            })
+            .await
     }
 
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        let found = self.0.look(ctx, |view| Ok(view.find(Kind::Role, id)?.map(|row| describe(view, &row))));
-        Box::pin(std::future::ready(found))
+    async fn live(&self, ctx: &Context, id: &str, expected: &Value) -> Result<Option<Value>, ApiError> {
+        self.0.look(ctx, |view| Ok(view.find(Kind::Role, id)?.map(|row| live(&row, expected))))
+    }
+
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        self.0.look(ctx, |view| Ok(view.find(Kind::Role, id)?.map(|row| describe(view, &row))))
     }
 }

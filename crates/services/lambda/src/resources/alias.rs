@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
-    properties::{gone_is_fine, input, resource, some, text},
+    properties::{input, some, text, unless_gone},
     version::{provision, split},
 };
 use crate::{
@@ -23,7 +22,7 @@ pub struct AliasHandler(pub Arc<Lambda>);
 
 fn describe(alias: AliasConfiguration) -> Resource {
     let arn = alias.alias_arn.unwrap_or_default();
-    resource(&arn, &[("AliasArn", Some(arn.clone()))])
+    Resource::new(arn.as_str()).with("AliasArn", arn)
 }
 
 /// The properties as the operations take them: weights by version. Those that are not there take away what was.
@@ -38,95 +37,58 @@ fn asked(properties: &Value) -> Map<String, Value> {
     asked
 }
 
-impl ResourceHandler for AliasHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Lambda::Alias"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &[
-            "Description",
-            "FunctionName",
-            "FunctionVersion",
-            "Name",
-            "ProvisionedConcurrencyConfig",
-            "RoutingConfig",
-        ]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["FunctionName", "Name"]
+impl ResourceType for AliasHandler {
+    const NAME: &'static str = "AWS::Lambda::Alias";
+    const PROPERTIES: &'static [&'static str] = &[
+        "Description",
+        "FunctionName",
+        "FunctionVersion",
+        "Name",
+        "ProvisionedConcurrencyConfig",
+        "RoutingConfig",
+    ];
+    const REPLACING: &'static [&'static str] = &["FunctionName", "Name"];
+
+    async fn create(&self, ctx: &Context, _: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let made = describe(self.0.create_alias(ctx, input(&self.0, asked(properties))?).await?);
+        provision(&self.0, ctx, &made.id, &Value::Null, properties).await?;
+        Ok(made)
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            let made =
-                describe(self.0.create_alias(ctx, input(&self.0, "CreateAlias", asked(properties))?).await?);
-            provision(&self.0, ctx, &made.id, &Value::Null, properties).await?;
-            Ok(made)
-        })
+    async fn find(
+        &self,
+        ctx: &Context,
+        _: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let (Some(function), Some(name)) = (text(properties, "FunctionName"), text(properties, "Name"))
+        else {
+            return Ok(None);
+        };
+        self.read(ctx, &format!("{function}:{name}")).await
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            let (Some(function), Some(name)) = (text(properties, "FunctionName"), text(properties, "Name"))
-            else {
-                return Ok(None);
-            };
-            self.read(ctx, &format!("{function}:{name}")).await
-        })
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        let alias = self.0.update_alias(ctx, input(&self.0, asked(after))?).await?;
+        provision(&self.0, ctx, id, before, after).await?;
+        Ok(describe(alias))
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let alias = self.0.update_alias(ctx, input(&self.0, "UpdateAlias", asked(after))?).await?;
-            provision(&self.0, ctx, id, before, after).await?;
-            Ok(describe(alias))
-        })
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let (function, name) = split(id)?;
+        let input = DeleteAliasRequest { function_name: function.to_owned(), name: name.to_owned() };
+        unless_gone(self.0.delete_alias(ctx, input).await).map(drop)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let _ = properties;
-            let (function, name) = split(id)?;
-            let input = DeleteAliasRequest { function_name: function.to_owned(), name: name.to_owned() };
-            gone_is_fine(self.0.delete_alias(ctx, input).await)
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let (function, name) = split(id)?;
-            let input = GetAliasRequest { function_name: function.to_owned(), name: name.to_owned() };
-            match self.0.get_alias(ctx, input).await.map(describe) {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => other.map(Some),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let (function, name) = split(id)?;
+        let input = GetAliasRequest { function_name: function.to_owned(), name: name.to_owned() };
+        unless_gone(self.0.get_alias(ctx, input).await.map(describe))
     }
 }

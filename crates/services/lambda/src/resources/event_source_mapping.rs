@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::{Map, Value, json};
 
-use super::properties::{gone_is_fine, input, members, resource, tags, text};
+use super::properties::{input, members, retagged, tags, text, unless_gone};
 use crate::{
     Lambda, errors,
     model::{
@@ -44,157 +43,118 @@ fn renamed(mut properties: Map<String, Value>) -> Map<String, Value> {
 
 fn describe(mapping: EventSourceMappingConfiguration) -> Resource {
     let id = mapping.uuid.unwrap_or_default();
-    let attributes = [("Id", Some(id.clone())), ("EventSourceMappingArn", mapping.event_source_mapping_arn)];
-    resource(&id, &attributes)
+    Resource::new(id.as_str()).with("Id", id).with("EventSourceMappingArn", mapping.event_source_mapping_arn)
 }
 
-impl ResourceHandler for EventSourceMappingHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Lambda::EventSourceMapping"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &[
-            "AmazonManagedKafkaEventSourceConfig",
-            "BatchSize",
-            "BisectBatchOnFunctionError",
-            "DestinationConfig",
-            "DocumentDBEventSourceConfig",
-            "Enabled",
-            "EventSourceArn",
-            "FilterCriteria",
-            "FunctionName",
-            "FunctionResponseTypes",
-            "KmsKeyArn",
-            "LoggingConfig",
-            "MaximumBatchingWindowInSeconds",
-            "MaximumRecordAgeInSeconds",
-            "MaximumRetryAttempts",
-            "MetricsConfig",
-            "ParallelizationFactor",
-            "ProvisionedPollerConfig",
-            "Queues",
-            "ScalingConfig",
-            "SelfManagedEventSource",
-            "SelfManagedKafkaEventSourceConfig",
-            "SourceAccessConfigurations",
-            "StartingPosition",
-            "StartingPositionTimestamp",
-            "Tags",
-            "Topics",
-            "TumblingWindowInSeconds",
-        ]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &[
-            "EventSourceArn",
-            "Queues",
-            "SelfManagedEventSource",
-            "StartingPosition",
-            "StartingPositionTimestamp",
-            "Topics",
-        ]
+impl ResourceType for EventSourceMappingHandler {
+    const NAME: &'static str = "AWS::Lambda::EventSourceMapping";
+    const PROPERTIES: &'static [&'static str] = &[
+        "AmazonManagedKafkaEventSourceConfig",
+        "BatchSize",
+        "BisectBatchOnFunctionError",
+        "DestinationConfig",
+        "DocumentDBEventSourceConfig",
+        "Enabled",
+        "EventSourceArn",
+        "FilterCriteria",
+        "FunctionName",
+        "FunctionResponseTypes",
+        "KmsKeyArn",
+        "LoggingConfig",
+        "MaximumBatchingWindowInSeconds",
+        "MaximumRecordAgeInSeconds",
+        "MaximumRetryAttempts",
+        "MetricsConfig",
+        "ParallelizationFactor",
+        "ProvisionedPollerConfig",
+        "Queues",
+        "ScalingConfig",
+        "SelfManagedEventSource",
+        "SelfManagedKafkaEventSourceConfig",
+        "SourceAccessConfigurations",
+        "StartingPosition",
+        "StartingPositionTimestamp",
+        "Tags",
+        "Topics",
+        "TumblingWindowInSeconds",
+    ];
+    const REPLACING: &'static [&'static str] = &[
+        "EventSourceArn",
+        "Queues",
+        "SelfManagedEventSource",
+        "StartingPosition",
+        "StartingPositionTimestamp",
+        "Topics",
+    ];
+
+    async fn create(&self, ctx: &Context, _: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let mut asked = renamed(members(properties));
+        let tags: Map<String, Value> =
+            tags(properties).into_iter().map(|(key, value)| (key, value.into())).collect();
+        asked.insert("Tags".into(), tags.into());
+        let asked = input(&self.0, asked)?;
+        self.0.create_event_source_mapping(ctx, asked).await.map(describe)
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            let mut asked = renamed(members(properties));
-            let tags: Map<String, Value> =
-                tags(properties).into_iter().map(|(key, value)| (key, value.into())).collect();
-            asked.insert("Tags".into(), tags.into());
-            let asked = input(&self.0, "CreateEventSourceMapping", asked)?;
-            self.0.create_event_source_mapping(ctx, asked).await.map(describe)
-        })
+    async fn find(
+        &self,
+        ctx: &Context,
+        _: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let input = ListEventSourceMappingsRequest {
+            event_source_arn: text(properties, "EventSourceArn"),
+            function_name: text(properties, "FunctionName"),
+            ..ListEventSourceMappingsRequest::default()
+        };
+        if input.event_source_arn.is_none() {
+            return Ok(None);
+        }
+        // A function has one mapping of a source.
+        let found = unless_gone(self.0.list_event_source_mappings(ctx, input).await)?;
+        let mapping = found.into_iter().filter_map(|found| found.event_source_mappings).flatten().next();
+        Ok(mapping.map(describe))
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            let input = ListEventSourceMappingsRequest {
-                event_source_arn: text(properties, "EventSourceArn"),
-                function_name: text(properties, "FunctionName"),
-                ..ListEventSourceMappingsRequest::default()
-            };
-            if input.event_source_arn.is_none() {
-                return Ok(None);
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        let mut asked = members(after);
+        for fixed in Self::REPLACING.iter().chain(&["Tags"]) {
+            asked.remove(*fixed);
+        }
+        for (property, default) in defaults() {
+            if before.get(property).is_some() {
+                asked.entry(property).or_insert(default);
             }
-            // A function has one mapping of a source.
-            match self.0.list_event_source_mappings(ctx, input).await {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => Ok(other?.event_source_mappings.into_iter().flatten().next().map(describe)),
-            }
-        })
+        }
+        asked.insert("UUID".into(), id.into());
+        let asked = input(&self.0, renamed(asked))?;
+        let changed = self.0.update_event_source_mapping(ctx, asked).await?;
+        let arn = changed.event_source_mapping_arn.clone();
+        let resource = arn.ok_or_else(|| errors::service_failure("The mapping has no ARN."))?;
+        let (gone, new) = retagged(before, after);
+        if !gone.is_empty() {
+            let input = UntagResourceRequest { resource: resource.clone(), tag_keys: gone };
+            self.0.untag_resource(ctx, input).await?;
+        }
+        if !new.is_empty() {
+            self.0.tag_resource(ctx, TagResourceRequest { resource, tags: new }).await?;
+        }
+        Ok(describe(changed))
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let mut asked = members(after);
-            for fixed in self.replacing().iter().chain(&["Tags"]) {
-                asked.remove(*fixed);
-            }
-            for (property, default) in defaults() {
-                if before.get(property).is_some() {
-                    asked.entry(property).or_insert(default);
-                }
-            }
-            asked.insert("UUID".into(), id.into());
-            let asked = input(&self.0, "UpdateEventSourceMapping", renamed(asked))?;
-            let changed = self.0.update_event_source_mapping(ctx, asked).await?;
-            let arn = changed.event_source_mapping_arn.clone();
-            let (old, new) = (tags(before), tags(after));
-            let resource = arn.ok_or_else(|| errors::service_failure("The mapping has no ARN."))?;
-            let gone: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
-            if !gone.is_empty() {
-                let input = UntagResourceRequest { resource: resource.clone(), tag_keys: gone };
-                self.0.untag_resource(ctx, input).await?;
-            }
-            if !new.is_empty() && new != old {
-                self.0.tag_resource(ctx, TagResourceRequest { resource, tags: new }).await?;
-            }
-            Ok(describe(changed))
-        })
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let input = DeleteEventSourceMappingRequest { uuid: id.to_owned() };
+        unless_gone(self.0.delete_event_source_mapping(ctx, input).await).map(drop)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let _ = properties;
-            let input = DeleteEventSourceMappingRequest { uuid: id.to_owned() };
-            gone_is_fine(self.0.delete_event_source_mapping(ctx, input).await)
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let input = GetEventSourceMappingRequest { uuid: id.to_owned() };
-            match self.0.get_event_source_mapping(ctx, input).await.map(describe) {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => other.map(Some),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let input = GetEventSourceMappingRequest { uuid: id.to_owned() };
+        unless_gone(self.0.get_event_source_mapping(ctx, input).await.map(describe))
     }
 }

@@ -1,24 +1,25 @@
 //! `AWS::Lambda::Function`. `Ref` is the name; `GetAtt` knows `Arn`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType, as_expected},
 };
+use moln_wire::{WriteShape as _, json::JsonWriter};
 use serde_json::{Map, Value, json};
 
 use super::{
     inline,
-    properties::{generated_name, gone_is_fine, input, members, required, resource, some, tags, text},
+    properties::{input, members, required, retagged, some, tag_list, tags, text, unless_gone},
 };
 use crate::{
     Lambda, errors,
     model::{
         DeleteFunctionConcurrencyRequest, DeleteFunctionRequest, FunctionConfiguration,
-        GetFunctionConfigurationRequest, Lambda as _, TagResourceRequest, UntagResourceRequest,
+        GetFunctionConcurrencyRequest, GetFunctionConfigurationRequest, Lambda as _, ListTagsRequest,
+        TagResourceRequest, UntagResourceRequest,
     },
 };
 
@@ -100,7 +101,7 @@ impl FunctionHandler {
     async fn describe(&self, ctx: &Context, name: &str) -> Result<Resource, ApiError> {
         let input = GetFunctionConfigurationRequest { function_name: name.to_owned(), qualifier: None };
         let now = self.0.get_function_configuration(ctx, input).await?;
-        Ok(resource(name, &[("Arn", now.function_arn)]))
+        Ok(Resource::new(name).with("Arn", now.function_arn))
     }
 
     /// What is set beside the configuration.
@@ -120,9 +121,7 @@ impl FunctionHandler {
         if changed("ReservedConcurrentExecutions") {
             if after.get("ReservedConcurrentExecutions").is_some() {
                 let asked = named(after, &["ReservedConcurrentExecutions"]);
-                self.0
-                    .put_function_concurrency(ctx, input(&self.0, "PutFunctionConcurrency", asked)?)
-                    .await?;
+                self.0.put_function_concurrency(ctx, input(&self.0, asked)?).await?;
             } else {
                 let asked = DeleteFunctionConcurrencyRequest { function_name: name.to_owned() };
                 self.0.delete_function_concurrency(ctx, asked).await?;
@@ -131,24 +130,20 @@ impl FunctionHandler {
         if changed("RecursiveLoop") {
             let mut asked = named(after, &["RecursiveLoop"]);
             asked.entry("RecursiveLoop").or_insert_with(|| "Terminate".into());
-            self.0
-                .put_function_recursion_config(ctx, input(&self.0, "PutFunctionRecursionConfig", asked)?)
-                .await?;
+            self.0.put_function_recursion_config(ctx, input(&self.0, asked)?).await?;
         }
         if changed("RuntimeManagementConfig") {
             let config = after.get("RuntimeManagementConfig").cloned();
             let mut asked = config.map(|config| members(&config)).unwrap_or_default();
             asked.entry("UpdateRuntimeOn").or_insert_with(|| "Auto".into());
             asked.insert("FunctionName".into(), name.into());
-            self.0
-                .put_runtime_management_config(ctx, input(&self.0, "PutRuntimeManagementConfig", asked)?)
-                .await?;
+            self.0.put_runtime_management_config(ctx, input(&self.0, asked)?).await?;
         }
         Ok(())
     }
 
     async fn make(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
-        let name = text(properties, "FunctionName").unwrap_or_else(|| generated_name(origin, 64));
+        let name = text(properties, "FunctionName").unwrap_or_else(|| origin.name(64));
         let mut asked = renamed(members(properties));
         for beside in ["ReservedConcurrentExecutions", "RecursiveLoop", "RuntimeManagementConfig"] {
             asked.remove(beside);
@@ -158,7 +153,7 @@ impl FunctionHandler {
         let tags: Map<String, Value> =
             tags(properties).into_iter().map(|(key, value)| (key, value.into())).collect();
         asked.insert("Tags".into(), tags.into());
-        self.0.create_function(ctx, input(&self.0, "CreateFunction", asked)?).await?;
+        self.0.create_function(ctx, input(&self.0, asked)?).await?;
         let rest = async {
             self.settled(ctx, &name).await?;
             self.set_beside(ctx, &name, &Value::Null, properties).await?;
@@ -169,7 +164,7 @@ impl FunctionHandler {
             Err(error) => {
                 // Whole or not at all.
                 let input = DeleteFunctionRequest { function_name: name, qualifier: None };
-                gone_is_fine(self.0.delete_function(ctx, input).await)?;
+                unless_gone(self.0.delete_function(ctx, input).await)?;
                 Err(error)
             }
         }
@@ -196,7 +191,7 @@ impl FunctionHandler {
                 "Architectures".into(),
                 after.get("Architectures").cloned().unwrap_or_else(|| json!(["x86_64"])),
             );
-            self.0.update_function_code(ctx, input(&self.0, "UpdateFunctionCode", asked)?).await?;
+            self.0.update_function_code(ctx, input(&self.0, asked)?).await?;
             self.settled(ctx, name).await?;
         }
         let mut asked = Map::new();
@@ -212,126 +207,133 @@ impl FunctionHandler {
         }
         if !asked.is_empty() {
             asked.insert("FunctionName".into(), name.into());
-            let asked = input(&self.0, "UpdateFunctionConfiguration", renamed(asked))?;
+            let asked = input(&self.0, renamed(asked))?;
             self.0.update_function_configuration(ctx, asked).await?;
             self.settled(ctx, name).await?;
         }
         self.set_beside(ctx, name, before, after).await?;
         let made = self.describe(ctx, name).await?;
         let arn = made.attributes.get("Arn").and_then(Value::as_str).unwrap_or_default();
-        self.set_tags(ctx, arn, (&tags(before), tags(after))).await?;
-        Ok(made)
-    }
-
-    async fn set_tags(
-        &self,
-        ctx: &Context,
-        arn: &str,
-        (old, new): (&BTreeMap<String, String>, BTreeMap<String, String>),
-    ) -> Result<(), ApiError> {
-        let gone: Vec<String> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
+        let (gone, new) = retagged(before, after);
         if !gone.is_empty() {
             let input = UntagResourceRequest { resource: arn.to_owned(), tag_keys: gone };
             self.0.untag_resource(ctx, input).await?;
         }
-        if !new.is_empty() && new != *old {
+        if !new.is_empty() {
             self.0.tag_resource(ctx, TagResourceRequest { resource: arn.to_owned(), tags: new }).await?;
         }
-        Ok(())
+        Ok(made)
+    }
+
+    /// The properties that the function has now. Of its code there is nothing to compare a template with.
+    async fn told(&self, ctx: &Context, name: &str, expected: &Value) -> Result<Value, ApiError> {
+        let input = GetFunctionConfigurationRequest { function_name: name.to_owned(), qualifier: None };
+        let now = self.0.get_function_configuration(ctx, input).await?;
+        let arn = now.function_arn.clone().unwrap_or_default();
+        let mut bytes = Vec::new();
+        now.write(&mut JsonWriter::new(&mut bytes));
+        let mut now: Map<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+        if let Some(key) = now.remove("KMSKeyArn") {
+            now.insert("KmsKeyArn".into(), key);
+        }
+        if let Some(Value::Array(layers)) = now.get_mut("Layers") {
+            for layer in layers {
+                *layer = layer.get_mut("Arn").map(Value::take).unwrap_or_default();
+            }
+        }
+        let input = GetFunctionConcurrencyRequest { function_name: name.to_owned() };
+        let reserved = self.0.get_function_concurrency(ctx, input).await?.reserved_concurrent_executions;
+        now.insert("ReservedConcurrentExecutions".into(), reserved.into());
+        let tags = self.0.list_tags(ctx, ListTagsRequest { resource: arn }).await?.tags.unwrap_or_default();
+        now.insert("Tags".into(), tag_list(&tags));
+        let mut live = Map::new();
+        for (property, wanted) in expected.as_object().into_iter().flatten() {
+            let told = match property.as_str() {
+                "Code"
+                | "FileSystemConfigs"
+                | "ImageConfig"
+                | "RecursiveLoop"
+                | "RuntimeManagementConfig" => {
+                    continue;
+                }
+                // Every variable counts, also one that the template does not say.
+                "Environment" => {
+                    let all = now.get("Environment").and_then(|all| all.get("Variables"));
+                    json!({ "Variables": all })
+                }
+                _ => as_expected(wanted, now.remove(property).unwrap_or_default()),
+            };
+            live.insert(property.clone(), told);
+        }
+        Ok(live.into())
     }
 }
 
-impl ResourceHandler for FunctionHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Lambda::Function"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &[
-            "Architectures",
-            "Code",
-            "DeadLetterConfig",
-            "Description",
-            "Environment",
-            "EphemeralStorage",
-            "FileSystemConfigs",
-            "FunctionName",
-            "Handler",
-            "ImageConfig",
-            "KmsKeyArn",
-            "Layers",
-            "LoggingConfig",
-            "MemorySize",
-            "PackageType",
-            "RecursiveLoop",
-            "ReservedConcurrentExecutions",
-            "Role",
-            "Runtime",
-            "RuntimeManagementConfig",
-            "SnapStart",
-            "Tags",
-            "Timeout",
-            "TracingConfig",
-            "VpcConfig",
-        ]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["FunctionName", "PackageType"]
+impl ResourceType for FunctionHandler {
+    const NAME: &'static str = "AWS::Lambda::Function";
+    const PROPERTIES: &'static [&'static str] = &[
+        "Architectures",
+        "Code",
+        "DeadLetterConfig",
+        "Description",
+        "Environment",
+        "EphemeralStorage",
+        "FileSystemConfigs",
+        "FunctionName",
+        "Handler",
+        "ImageConfig",
+        "KmsKeyArn",
+        "Layers",
+        "LoggingConfig",
+        "MemorySize",
+        "PackageType",
+        "RecursiveLoop",
+        "ReservedConcurrentExecutions",
+        "Role",
+        "Runtime",
+        "RuntimeManagementConfig",
+        "SnapStart",
+        "Tags",
+        "Timeout",
+        "TracingConfig",
+        "VpcConfig",
+    ];
+    const REPLACING: &'static [&'static str] = &["FunctionName", "PackageType"];
+
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        self.make(ctx, origin, properties).await
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.make(ctx, origin, properties))
+    async fn find(
+        &self,
+        ctx: &Context,
+        origin: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let name = text(properties, "FunctionName").unwrap_or_else(|| origin.name(64));
+        self.read(ctx, &name).await
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let name = text(properties, "FunctionName").unwrap_or_else(|| generated_name(origin, 64));
-            self.read(ctx, &name).await
-        })
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        self.change(ctx, id, before, after).await
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.change(ctx, id, before, after))
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let input = DeleteFunctionRequest { function_name: id.to_owned(), qualifier: None };
+        unless_gone(self.0.delete_function(ctx, input).await).map(drop)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let input = DeleteFunctionRequest { function_name: id.to_owned(), qualifier: None };
-            gone_is_fine(self.0.delete_function(ctx, input).await)
-        })
+    async fn live(&self, ctx: &Context, id: &str, expected: &Value) -> Result<Option<Value>, ApiError> {
+        self.told(ctx, id, expected).await.map(Some)
     }
 
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            match self.describe(ctx, id).await {
-                Ok(found) => Ok(Some(found)),
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                Err(error) => Err(error),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        unless_gone(self.describe(ctx, id).await)
     }
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::Value;
 
-use super::properties::{generated_name, gone_is_fine, input, members, resource};
+use super::properties::{input, members, unless_gone};
 use crate::{
     Lambda, errors,
     model::{DeleteLayerVersionRequest, GetLayerVersionByArnRequest, Lambda as _},
@@ -20,7 +19,7 @@ pub struct LayerVersionHandler(pub Arc<Lambda>);
 
 fn describe(arn: Option<String>) -> Resource {
     let arn = arn.unwrap_or_default();
-    resource(&arn, &[("LayerVersionArn", Some(arn.clone()))])
+    Resource::new(arn.as_str()).with("LayerVersionArn", arn)
 }
 
 /// The layer's ARN and the number of a version's ARN.
@@ -30,89 +29,41 @@ pub(super) fn split(arn: &str) -> Result<(&str, i64), ApiError> {
     Ok((layer, number.parse().map_err(|_| bad())?))
 }
 
-impl ResourceHandler for LayerVersionHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Lambda::LayerVersion"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &[
-            "CompatibleArchitectures",
-            "CompatibleRuntimes",
-            "Content",
-            "Description",
-            "LayerName",
-            "LicenseInfo",
-        ]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &[
-            "CompatibleArchitectures",
-            "CompatibleRuntimes",
-            "Content",
-            "Description",
-            "LayerName",
-            "LicenseInfo",
-        ]
+impl ResourceType for LayerVersionHandler {
+    const NAME: &'static str = "AWS::Lambda::LayerVersion";
+    const PROPERTIES: &'static [&'static str] = &[
+        "CompatibleArchitectures",
+        "CompatibleRuntimes",
+        "Content",
+        "Description",
+        "LayerName",
+        "LicenseInfo",
+    ];
+    const REPLACING: &'static [&'static str] = Self::PROPERTIES;
+
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let mut asked = members(properties);
+        asked.entry("LayerName").or_insert_with(|| origin.name(64).into());
+        let asked = input(&self.0, asked)?;
+        let token = Some(origin.token.clone()).filter(|token| !token.is_empty());
+        Ok(describe(self.0.new_layer(ctx, asked, token).await?.layer_version_arn))
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let mut asked = members(properties);
-            asked.entry("LayerName").or_insert_with(|| generated_name(origin, 64).into());
-            let asked = input(&self.0, "PublishLayerVersion", asked)?;
-            Ok(describe(self.0.publish_layer_version(ctx, asked).await?.layer_version_arn))
-        })
+    async fn update(&self, _: &Context, id: &str, _: &Value, _: &Value) -> Result<Resource, ApiError> {
+        // Every property makes another version.
+        Ok(describe(Some(id.to_owned())))
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            // Every property makes another version.
-            let _ = (ctx, before, after);
-            Ok(describe(Some(id.to_owned())))
-        })
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let (layer, number) = split(id)?;
+        let input = DeleteLayerVersionRequest { layer_name: layer.to_owned(), version_number: number };
+        unless_gone(self.0.delete_layer_version(ctx, input).await).map(drop)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let _ = properties;
-            let (layer, number) = split(id)?;
-            let input = DeleteLayerVersionRequest { layer_name: layer.to_owned(), version_number: number };
-            gone_is_fine(self.0.delete_layer_version(ctx, input).await)
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let input = GetLayerVersionByArnRequest { arn: id.to_owned() };
-            match self
-                .0
-                .get_layer_version_by_arn(ctx, input)
-                .await
-                .map(|found| describe(found.layer_version_arn))
-            {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => other.map(Some),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let input = GetLayerVersionByArnRequest { arn: id.to_owned() };
+        unless_gone(
+            self.0.get_layer_version_by_arn(ctx, input).await.map(|found| describe(found.layer_version_arn)),
+        )
     }
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::{Map, Value, json};
 
-use super::properties::{gone_is_fine, input, members, required, resource, some, text};
+use super::properties::{input, members, required, some, text, unless_gone};
 use crate::{
     Lambda,
     model::{
@@ -31,11 +30,11 @@ fn asked_of_url(properties: &Value) -> Result<Map<String, Value>, ApiError> {
 }
 
 fn described_url(arn: &str, url: String) -> Resource {
-    resource(arn, &[("FunctionArn", Some(arn.to_owned())), ("FunctionUrl", Some(url))])
+    Resource::new(arn).with("FunctionArn", arn).with("FunctionUrl", url)
 }
 
 fn described_config(arn: Option<String>) -> Resource {
-    resource(&arn.unwrap_or_default(), &[])
+    Resource::new(arn.unwrap_or_default())
 }
 
 /// A function's ARN, and the qualifier behind it.
@@ -47,185 +46,105 @@ fn split(arn: &str) -> (&str, Option<&str>) {
     }
 }
 
-impl ResourceHandler for UrlHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Lambda::Url"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &["AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["Qualifier", "TargetFunctionArn"]
+impl ResourceType for UrlHandler {
+    const NAME: &'static str = "AWS::Lambda::Url";
+    const PROPERTIES: &'static [&'static str] =
+        &["AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"];
+    const REPLACING: &'static [&'static str] = &["Qualifier", "TargetFunctionArn"];
+
+    async fn create(&self, ctx: &Context, _: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let asked = input(&self.0, asked_of_url(properties)?)?;
+        let made = self.0.create_function_url_config(ctx, asked).await?;
+        Ok(described_url(&made.function_arn, made.function_url))
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            let asked = input(&self.0, "CreateFunctionUrlConfig", asked_of_url(properties)?)?;
-            let made = self.0.create_function_url_config(ctx, asked).await?;
-            Ok(described_url(&made.function_arn, made.function_url))
-        })
+    async fn find(
+        &self,
+        ctx: &Context,
+        _: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let Some(function) = text(properties, "TargetFunctionArn") else { return Ok(None) };
+        let input =
+            GetFunctionUrlConfigRequest { function_name: function, qualifier: text(properties, "Qualifier") };
+        let found = self.0.get_function_url_config(ctx, input).await;
+        unless_gone(found.map(|found| described_url(&found.function_arn, found.function_url)))
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            let Some(function) = text(properties, "TargetFunctionArn") else { return Ok(None) };
-            let input = GetFunctionUrlConfigRequest {
-                function_name: function,
-                qualifier: text(properties, "Qualifier"),
-            };
-            let found = self.0.get_function_url_config(ctx, input).await;
-            match found.map(|found| described_url(&found.function_arn, found.function_url)) {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => other.map(Some),
-            }
-        })
+    async fn update(
+        &self,
+        ctx: &Context,
+        _: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        let mut asked = asked_of_url(after)?;
+        if before.get("Cors").is_some() {
+            asked.entry("Cors").or_insert_with(|| json!({}));
+        }
+        asked.entry("InvokeMode").or_insert_with(|| "BUFFERED".into());
+        let asked = input(&self.0, asked)?;
+        let changed = self.0.update_function_url_config(ctx, asked).await?;
+        Ok(described_url(&changed.function_arn, changed.function_url))
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let _ = id;
-            let mut asked = asked_of_url(after)?;
-            if before.get("Cors").is_some() {
-                asked.entry("Cors").or_insert_with(|| json!({}));
-            }
-            asked.entry("InvokeMode").or_insert_with(|| "BUFFERED".into());
-            let asked = input(&self.0, "UpdateFunctionUrlConfig", asked)?;
-            let changed = self.0.update_function_url_config(ctx, asked).await?;
-            Ok(described_url(&changed.function_arn, changed.function_url))
-        })
+    async fn delete(&self, ctx: &Context, id: &str, properties: &Value) -> Result<(), ApiError> {
+        let (function, qualifier) = split(id);
+        let qualifier = qualifier.map(str::to_owned).or_else(|| text(properties, "Qualifier"));
+        let input = DeleteFunctionUrlConfigRequest { function_name: function.to_owned(), qualifier };
+        unless_gone(self.0.delete_function_url_config(ctx, input).await).map(drop)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let (function, qualifier) = split(id);
-            let qualifier = qualifier.map(str::to_owned).or_else(|| text(properties, "Qualifier"));
-            let input = DeleteFunctionUrlConfigRequest { function_name: function.to_owned(), qualifier };
-            gone_is_fine(self.0.delete_function_url_config(ctx, input).await)
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let (function, qualifier) = split(id);
-            let input = GetFunctionUrlConfigRequest {
-                function_name: function.to_owned(),
-                qualifier: qualifier.map(str::to_owned),
-            };
-            let found = self.0.get_function_url_config(ctx, input).await;
-            match found.map(|found| described_url(&found.function_arn, found.function_url)) {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => other.map(Some),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let (function, qualifier) = split(id);
+        let input = GetFunctionUrlConfigRequest {
+            function_name: function.to_owned(),
+            qualifier: qualifier.map(str::to_owned),
+        };
+        let found = self.0.get_function_url_config(ctx, input).await;
+        unless_gone(found.map(|found| described_url(&found.function_arn, found.function_url)))
     }
 }
 
-impl ResourceHandler for EventInvokeConfigHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Lambda::EventInvokeConfig"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &[
-            "DestinationConfig",
-            "FunctionName",
-            "MaximumEventAgeInSeconds",
-            "MaximumRetryAttempts",
-            "Qualifier",
-        ]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["FunctionName", "Qualifier"]
+impl ResourceType for EventInvokeConfigHandler {
+    const NAME: &'static str = "AWS::Lambda::EventInvokeConfig";
+    const PROPERTIES: &'static [&'static str] = &[
+        "DestinationConfig",
+        "FunctionName",
+        "MaximumEventAgeInSeconds",
+        "MaximumRetryAttempts",
+        "Qualifier",
+    ];
+    const REPLACING: &'static [&'static str] = &["FunctionName", "Qualifier"];
+
+    async fn create(&self, ctx: &Context, _: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let asked = input(&self.0, members(properties))?;
+        let made = self.0.put_function_event_invoke_config(ctx, asked).await?;
+        Ok(described_config(made.function_arn))
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            let asked = input(&self.0, "PutFunctionEventInvokeConfig", members(properties))?;
-            let made = self.0.put_function_event_invoke_config(ctx, asked).await?;
-            Ok(described_config(made.function_arn))
-        })
+    async fn update(&self, ctx: &Context, _: &str, _: &Value, after: &Value) -> Result<Resource, ApiError> {
+        // Put sets anew what is given and takes away what is not.
+        let asked = input(&self.0, members(after))?;
+        let changed = self.0.put_function_event_invoke_config(ctx, asked).await?;
+        Ok(described_config(changed.function_arn))
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            // Put sets anew what is given and takes away what is not.
-            let _ = (id, before);
-            let asked = input(&self.0, "PutFunctionEventInvokeConfig", members(after))?;
-            let changed = self.0.put_function_event_invoke_config(ctx, asked).await?;
-            Ok(described_config(changed.function_arn))
-        })
+    async fn delete(&self, ctx: &Context, _: &str, properties: &Value) -> Result<(), ApiError> {
+        let input = DeleteFunctionEventInvokeConfigRequest {
+            function_name: required(properties, "FunctionName")?,
+            qualifier: text(properties, "Qualifier"),
+        };
+        unless_gone(self.0.delete_function_event_invoke_config(ctx, input).await).map(drop)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let _ = id;
-            let input = DeleteFunctionEventInvokeConfigRequest {
-                function_name: required(properties, "FunctionName")?,
-                qualifier: text(properties, "Qualifier"),
-            };
-            gone_is_fine(self.0.delete_function_event_invoke_config(ctx, input).await)
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let (function, qualifier) = split(id);
-            let input = GetFunctionEventInvokeConfigRequest {
-                function_name: function.to_owned(),
-                qualifier: qualifier.map(str::to_owned),
-            };
-            let found = self.0.get_function_event_invoke_config(ctx, input).await;
-            match found.map(|found| described_config(found.function_arn)) {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => other.map(Some),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let (function, qualifier) = split(id);
+        let input = GetFunctionEventInvokeConfigRequest {
+            function_name: function.to_owned(),
+            qualifier: qualifier.map(str::to_owned),
+        };
+        let found = self.0.get_function_event_invoke_config(ctx, input).await;
+        unless_gone(found.map(|found| described_config(found.function_arn)))
     }
 }

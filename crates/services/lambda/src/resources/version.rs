@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::Value;
 
-use super::properties::{gone_is_fine, input, required, resource, some};
+use super::properties::{input, required, some, unless_gone};
 use crate::{
     Lambda, errors,
     model::{
@@ -44,7 +43,7 @@ pub(super) async fn provision(
         let mut asked = some(config, &["ProvisionedConcurrentExecutions"]);
         asked.insert("FunctionName".into(), function.into());
         asked.insert("Qualifier".into(), qualifier.into());
-        let asked = input(lambda, "PutProvisionedConcurrencyConfig", asked)?;
+        let asked = input(lambda, asked)?;
         return lambda.put_provisioned_concurrency_config(ctx, asked).await.map(drop);
     }
     let asked = DeleteProvisionedConcurrencyConfigRequest {
@@ -57,87 +56,54 @@ pub(super) async fn provision(
 fn describe(version: &FunctionConfiguration) -> Resource {
     let arn = version.function_arn.clone().unwrap_or_default();
     let function = split(&arn).map(|(function, _)| function.to_owned()).ok();
-    resource(&arn, &[("FunctionArn", function), ("Version", version.version.clone())])
+    Resource::new(arn.as_str()).with("FunctionArn", function).with("Version", version.version.clone())
 }
 
-impl ResourceHandler for VersionHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Lambda::Version"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &["CodeSha256", "Description", "FunctionName", "ProvisionedConcurrencyConfig"]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["CodeSha256", "Description", "FunctionName"]
+impl ResourceType for VersionHandler {
+    const NAME: &'static str = "AWS::Lambda::Version";
+    const PROPERTIES: &'static [&'static str] =
+        &["CodeSha256", "Description", "FunctionName", "ProvisionedConcurrencyConfig"];
+    const REPLACING: &'static [&'static str] = &["CodeSha256", "Description", "FunctionName"];
+
+    async fn create(&self, ctx: &Context, _: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        required(properties, "FunctionName")?;
+        let asked = some(properties, &["CodeSha256", "Description", "FunctionName"]);
+        let made = describe(&self.0.publish_version(ctx, input(&self.0, asked)?).await?);
+        provision(&self.0, ctx, &made.id, &Value::Null, properties).await?;
+        Ok(made)
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let _ = origin;
-            required(properties, "FunctionName")?;
-            let asked = some(properties, &["CodeSha256", "Description", "FunctionName"]);
-            let made =
-                describe(&self.0.publish_version(ctx, input(&self.0, "PublishVersion", asked)?).await?);
-            provision(&self.0, ctx, &made.id, &Value::Null, properties).await?;
-            Ok(made)
-        })
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        provision(&self.0, ctx, id, before, after).await?;
+        let (function, qualifier) = split(id)?;
+        let input = GetFunctionConfigurationRequest {
+            function_name: function.to_owned(),
+            qualifier: Some(qualifier.to_owned()),
+        };
+        Ok(describe(&self.0.get_function_configuration(ctx, input).await?))
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            provision(&self.0, ctx, id, before, after).await?;
-            let (function, qualifier) = split(id)?;
-            let input = GetFunctionConfigurationRequest {
-                function_name: function.to_owned(),
-                qualifier: Some(qualifier.to_owned()),
-            };
-            Ok(describe(&self.0.get_function_configuration(ctx, input).await?))
-        })
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let (function, qualifier) = split(id)?;
+        let input = DeleteFunctionRequest {
+            function_name: function.to_owned(),
+            qualifier: Some(qualifier.to_owned()),
+        };
+        unless_gone(self.0.delete_function(ctx, input).await).map(drop)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let _ = properties;
-            let (function, qualifier) = split(id)?;
-            let input = DeleteFunctionRequest {
-                function_name: function.to_owned(),
-                qualifier: Some(qualifier.to_owned()),
-            };
-            gone_is_fine(self.0.delete_function(ctx, input).await)
-        })
-    }
-
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let (function, qualifier) = split(id)?;
-            let input = GetFunctionConfigurationRequest {
-                function_name: function.to_owned(),
-                qualifier: Some(qualifier.to_owned()),
-            };
-            match self.0.get_function_configuration(ctx, input).await.map(|version| describe(&version)) {
-                Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
-                other => other.map(Some),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        let (function, qualifier) = split(id)?;
+        let input = GetFunctionConfigurationRequest {
+            function_name: function.to_owned(),
+            qualifier: Some(qualifier.to_owned()),
+        };
+        unless_gone(self.0.get_function_configuration(ctx, input).await.map(|version| describe(&version)))
     }
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::Value;
 
-use super::{list, need, resource, text, unless_gone};
+use super::{required, text, texts, unless_gone};
 use crate::{
     LogGroups,
     live::kept::kind,
@@ -20,14 +19,20 @@ use crate::{
 pub struct DefinitionHandler(pub Arc<LogGroups>);
 
 fn described(id: &str) -> Resource {
-    resource(id.to_owned(), id, &[("QueryDefinitionId", id.to_owned())])
+    Resource::new(id).with("QueryDefinitionId", id)
 }
 
 impl DefinitionHandler {
-    async fn put(&self, ctx: &Context, id: Option<&str>, properties: &Value) -> Result<Resource, ApiError> {
+    async fn put(
+        &self,
+        ctx: &Context,
+        id: Option<&str>,
+        token: Option<String>,
+        properties: &Value,
+    ) -> Result<Resource, ApiError> {
         let parameter = |value: &Value| {
             Ok(QueryParameter {
-                name: need(value, "Name")?,
+                name: required(value, "Name")?,
                 default_value: text(value, "DefaultValue"),
                 description: text(value, "Description"),
             })
@@ -36,11 +41,11 @@ impl DefinitionHandler {
         let parameters = parameters.map(|all| all.iter().map(parameter).collect::<Result<_, ApiError>>());
         let input = PutQueryDefinitionRequest {
             query_language: text(properties, "QueryLanguage"),
-            name: need(properties, "Name")?,
+            name: required(properties, "Name")?,
             query_definition_id: id.map(str::to_owned),
-            log_group_names: list(properties, "LogGroupNames"),
-            query_string: need(properties, "QueryString")?,
-            client_token: None,
+            log_group_names: properties.get("LogGroupNames").map(|_| texts(properties, "LogGroupNames")),
+            query_string: required(properties, "QueryString")?,
+            client_token: token,
             parameters: parameters.transpose()?,
         };
         let id = self.0.put_query_definition(ctx, input).await?.query_definition_id.unwrap_or_default();
@@ -48,49 +53,24 @@ impl DefinitionHandler {
     }
 }
 
-impl ResourceHandler for DefinitionHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Logs::QueryDefinition"
+impl ResourceType for DefinitionHandler {
+    const NAME: &'static str = "AWS::Logs::QueryDefinition";
+    const PROPERTIES: &'static [&'static str] =
+        &["LogGroupNames", "Name", "Parameters", "QueryLanguage", "QueryString"];
+    const REPLACING: &'static [&'static str] = &[];
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        // The same once more after a crash is the same definition.
+        let token = Some(origin.token.clone()).filter(|token| !token.is_empty());
+        self.put(ctx, None, token, properties).await
     }
-    fn properties(&self) -> &'static [&'static str] {
-        &["LogGroupNames", "Name", "Parameters", "QueryLanguage", "QueryString"]
+    async fn update(&self, ctx: &Context, id: &str, _: &Value, after: &Value) -> Result<Resource, ApiError> {
+        self.put(ctx, Some(id), None, after).await
     }
-    fn replacing(&self) -> &'static [&'static str] {
-        &[]
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let input = DeleteQueryDefinitionRequest { query_definition_id: id.to_owned() };
+        unless_gone(self.0.delete_query_definition(ctx, input).await).map(drop)
     }
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        _: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.put(ctx, None, properties))
-    }
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(self.put(ctx, Some(id), after))
-    }
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let input = DeleteQueryDefinitionRequest { query_definition_id: id.to_owned() };
-            unless_gone(self.0.delete_query_definition(ctx, input).await).map(drop)
-        })
-    }
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move { Ok(self.0.core.kept(ctx, kind::QUERY_DEFINITION, id)?.map(|_| described(id))) })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        Ok(self.0.core.kept(ctx, kind::QUERY_DEFINITION, id)?.map(|_| described(id)))
     }
 }

@@ -1,15 +1,14 @@
 //! `AWS::Logs::MetricFilter` and `AWS::Logs::SubscriptionFilter`. `Ref` is the name.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
 use serde_json::Value;
 
-use super::{flag, generated, joined, list, need, pairs, parted, resource, text, unless_gone};
+use super::{flag, joined, name_of, parted, required, text, texts, unless_gone};
 use crate::{
     LogGroups, errors,
     model::{
@@ -25,11 +24,13 @@ pub struct MetricFilterHandler(pub Arc<LogGroups>);
 pub struct SubscriptionFilterHandler(pub Arc<LogGroups>);
 
 fn transformation(value: &Value) -> Result<MetricTransformation, ApiError> {
-    let dimensions = pairs(value, "Dimensions");
+    let dimension = |one: &Value| Some((text(one, "Key")?, text(one, "Value")?));
+    let dimensions = value.get("Dimensions").and_then(Value::as_array).into_iter().flatten();
+    let dimensions: BTreeMap<_, _> = dimensions.filter_map(dimension).collect();
     Ok(MetricTransformation {
-        metric_name: need(value, "MetricName")?,
-        metric_namespace: need(value, "MetricNamespace")?,
-        metric_value: need(value, "MetricValue")?,
+        metric_name: required(value, "MetricName")?,
+        metric_namespace: required(value, "MetricNamespace")?,
+        metric_value: required(value, "MetricValue")?,
         default_value: text(value, "DefaultValue").and_then(|text| text.parse().ok()),
         dimensions: (!dimensions.is_empty()).then_some(dimensions),
         unit: text(value, "Unit"),
@@ -38,7 +39,7 @@ fn transformation(value: &Value) -> Result<MetricTransformation, ApiError> {
 
 impl MetricFilterHandler {
     async fn put(&self, ctx: &Context, name: &str, properties: &Value) -> Result<Resource, ApiError> {
-        let group = need(properties, "LogGroupName")?;
+        let group = required(properties, "LogGroupName")?;
         let metrics = properties.get("MetricTransformations").and_then(Value::as_array).into_iter().flatten();
         let input = PutMetricFilterRequest {
             log_group_name: group.clone(),
@@ -50,7 +51,7 @@ impl MetricFilterHandler {
             emit_system_field_dimensions: None,
         };
         self.0.put_metric_filter(ctx, input).await?;
-        Ok(resource(joined(&group, name), name, &[]))
+        Ok(Resource::new(joined(&group, name)).called(name))
     }
 
     fn find(&self, ctx: &Context, id: &str) -> Result<Resource, ApiError> {
@@ -59,78 +60,51 @@ impl MetricFilterHandler {
         if !there {
             return Err(errors::not_found("The specified metric filter does not exist."));
         }
-        Ok(resource(id.to_owned(), name, &[]))
+        Ok(Resource::new(id).called(name))
     }
 }
 
-impl ResourceHandler for MetricFilterHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Logs::MetricFilter"
+impl ResourceType for MetricFilterHandler {
+    const NAME: &'static str = "AWS::Logs::MetricFilter";
+    const PROPERTIES: &'static [&'static str] =
+        &["ApplyOnTransformedLogs", "FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"];
+    const REPLACING: &'static [&'static str] = &["FilterName", "LogGroupName"];
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let name = name_of(origin, properties, "FilterName");
+        self.put(ctx, &name, properties).await
     }
-    fn properties(&self) -> &'static [&'static str] {
-        &["ApplyOnTransformedLogs", "FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"]
+    async fn update(&self, ctx: &Context, id: &str, _: &Value, after: &Value) -> Result<Resource, ApiError> {
+        self.put(ctx, parted(id)?.1, after).await
     }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["FilterName", "LogGroupName"]
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let (group, name) = parted(id)?;
+        let input =
+            DeleteMetricFilterRequest { log_group_name: group.to_owned(), filter_name: name.to_owned() };
+        unless_gone(self.0.delete_metric_filter(ctx, input).await).map(drop)
     }
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let name = text(properties, "FilterName").unwrap_or_else(|| generated(origin));
-            self.put(ctx, &name, properties).await
-        })
-    }
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move { self.put(ctx, parted(id)?.1, after).await })
-    }
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let (group, name) = parted(id)?;
-            let input =
-                DeleteMetricFilterRequest { log_group_name: group.to_owned(), filter_name: name.to_owned() };
-            unless_gone(self.0.delete_metric_filter(ctx, input).await).map(drop)
-        })
-    }
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move { unless_gone(self.find(ctx, id)) })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        unless_gone(self.find(ctx, id))
     }
 }
 
 impl SubscriptionFilterHandler {
     async fn put(&self, ctx: &Context, name: &str, properties: &Value) -> Result<Resource, ApiError> {
-        let group = need(properties, "LogGroupName")?;
+        let group = required(properties, "LogGroupName")?;
         let input = PutSubscriptionFilterRequest {
             log_group_name: group.clone(),
             filter_name: name.to_owned(),
             filter_pattern: text(properties, "FilterPattern").unwrap_or_default(),
-            destination_arn: need(properties, "DestinationArn")?,
+            destination_arn: required(properties, "DestinationArn")?,
             role_arn: text(properties, "RoleArn"),
             distribution: text(properties, "Distribution"),
             apply_on_transformed_logs: flag(properties, "ApplyOnTransformedLogs"),
             field_selection_criteria: text(properties, "FieldSelectionCriteria"),
-            emit_system_fields: list(properties, "EmitSystemFields"),
+            emit_system_fields: properties
+                .get("EmitSystemFields")
+                .map(|_| texts(properties, "EmitSystemFields")),
         };
         self.0.put_subscription_filter(ctx, input).await?;
-        Ok(resource(joined(&group, name), name, &[]))
+        Ok(Resource::new(joined(&group, name)).called(name))
     }
 
     fn find(&self, ctx: &Context, id: &str) -> Result<Resource, ApiError> {
@@ -139,70 +113,40 @@ impl SubscriptionFilterHandler {
         if !there {
             return Err(errors::not_found("The specified subscription filter does not exist."));
         }
-        Ok(resource(id.to_owned(), name, &[]))
+        Ok(Resource::new(id).called(name))
     }
 }
 
-impl ResourceHandler for SubscriptionFilterHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Logs::SubscriptionFilter"
+impl ResourceType for SubscriptionFilterHandler {
+    const NAME: &'static str = "AWS::Logs::SubscriptionFilter";
+    const PROPERTIES: &'static [&'static str] = &[
+        "ApplyOnTransformedLogs",
+        "DestinationArn",
+        "Distribution",
+        "EmitSystemFields",
+        "FieldSelectionCriteria",
+        "FilterName",
+        "FilterPattern",
+        "LogGroupName",
+        "RoleArn",
+    ];
+    const REPLACING: &'static [&'static str] = &["FilterName", "LogGroupName"];
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let name = name_of(origin, properties, "FilterName");
+        self.put(ctx, &name, properties).await
     }
-    fn properties(&self) -> &'static [&'static str] {
-        &[
-            "ApplyOnTransformedLogs",
-            "DestinationArn",
-            "Distribution",
-            "EmitSystemFields",
-            "FieldSelectionCriteria",
-            "FilterName",
-            "FilterPattern",
-            "LogGroupName",
-            "RoleArn",
-        ]
+    async fn update(&self, ctx: &Context, id: &str, _: &Value, after: &Value) -> Result<Resource, ApiError> {
+        self.put(ctx, parted(id)?.1, after).await
     }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["FilterName", "LogGroupName"]
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let (group, name) = parted(id)?;
+        let input = DeleteSubscriptionFilterRequest {
+            log_group_name: group.to_owned(),
+            filter_name: name.to_owned(),
+        };
+        unless_gone(self.0.delete_subscription_filter(ctx, input).await).map(drop)
     }
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let name = text(properties, "FilterName").unwrap_or_else(|| generated(origin));
-            self.put(ctx, &name, properties).await
-        })
-    }
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move { self.put(ctx, parted(id)?.1, after).await })
-    }
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let (group, name) = parted(id)?;
-            let input = DeleteSubscriptionFilterRequest {
-                log_group_name: group.to_owned(),
-                filter_name: name.to_owned(),
-            };
-            unless_gone(self.0.delete_subscription_filter(ctx, input).await).map(drop)
-        })
-    }
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move { unless_gone(self.find(ctx, id)) })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        unless_gone(self.find(ctx, id))
     }
 }

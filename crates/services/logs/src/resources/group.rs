@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{Origin, Resource, ResourceType},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{flag, generated, number, pairs, resource, text, unless_gone};
+use super::{flag, name_of, number, retagged, tag_list, tags, text, unless_gone};
 use crate::{
     LogGroups,
     model::{
@@ -25,7 +24,7 @@ pub struct GroupHandler(pub Arc<LogGroups>);
 impl GroupHandler {
     fn find(&self, ctx: &Context, name: &str) -> Result<Resource, ApiError> {
         let group = self.0.group(ctx, name)?;
-        Ok(resource(name.to_owned(), name, &[("Arn", format!("{}:*", group.arn()))]))
+        Ok(Resource::new(name).with("Arn", format!("{}:*", group.arn())))
     }
 
     async fn retain(&self, ctx: &Context, name: &str, days: Option<i32>) -> Result<(), ApiError> {
@@ -39,9 +38,9 @@ impl GroupHandler {
     }
 
     async fn change(&self, ctx: &Context, name: &str, before: &Value, after: &Value) -> Result<(), ApiError> {
-        let days = |properties| number(properties, "RetentionInDays");
-        if days(before) != days(after) {
-            self.retain(ctx, name, days(after)).await?;
+        let days = number(after, "RetentionInDays")?;
+        if number(before, "RetentionInDays")? != days {
+            self.retain(ctx, name, days).await?;
         }
         let (old, new) = (text(before, "KmsKeyId"), text(after, "KmsKeyId"));
         if old != new {
@@ -62,113 +61,104 @@ impl GroupHandler {
             };
             self.0.put_log_group_deletion_protection(ctx, input).await?;
         }
-        let (old, new) = (pairs(before, "Tags"), pairs(after, "Tags"));
-        let gone: Vec<_> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
+        let (gone, new) = retagged(before, after);
         let log_group_name = name.to_owned();
         if !gone.is_empty() {
             let input = UntagLogGroupRequest { log_group_name: log_group_name.clone(), tags: gone };
             self.0.untag_log_group(ctx, input).await?;
         }
-        if !new.is_empty() && new != old {
+        if !new.is_empty() {
             self.0.tag_log_group(ctx, TagLogGroupRequest { log_group_name, tags: new }).await?;
         }
         Ok(())
     }
 }
 
-impl ResourceHandler for GroupHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::Logs::LogGroup"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        &["DeletionProtectionEnabled", "KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"]
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["LogGroupClass", "LogGroupName"]
-    }
+impl ResourceType for GroupHandler {
+    const NAME: &'static str = "AWS::Logs::LogGroup";
+    const PROPERTIES: &'static [&'static str] = &[
+        "DeletionProtectionEnabled",
+        "KmsKeyId",
+        "LogGroupClass",
+        "LogGroupName",
+        "RetentionInDays",
+        "Tags",
+    ];
+    const REPLACING: &'static [&'static str] = &["LogGroupClass", "LogGroupName"];
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let name = text(properties, "LogGroupName").unwrap_or_else(|| generated(origin));
-            let tags = pairs(properties, "Tags");
-            let input = CreateLogGroupRequest {
-                log_group_name: name.clone(),
-                kms_key_id: text(properties, "KmsKeyId"),
-                tags: (!tags.is_empty()).then_some(tags),
-                log_group_class: text(properties, "LogGroupClass"),
-                deletion_protection_enabled: None,
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let name = name_of(origin, properties, "LogGroupName");
+        let (tags, days) = (tags(properties), number(properties, "RetentionInDays")?);
+        let input = CreateLogGroupRequest {
+            log_group_name: name.clone(),
+            kms_key_id: text(properties, "KmsKeyId"),
+            tags: (!tags.is_empty()).then_some(tags),
+            log_group_class: text(properties, "LogGroupClass"),
+            deletion_protection_enabled: None,
+        };
+        self.0.create_log_group(ctx, input).await?;
+        // Whole or not at all: what follows can fail for a value of the template.
+        let mut rest = Ok(());
+        if days.is_some() {
+            rest = self.retain(ctx, &name, days).await;
+        }
+        if rest.is_ok() && flag(properties, "DeletionProtectionEnabled") == Some(true) {
+            let input = PutLogGroupDeletionProtectionRequest {
+                log_group_identifier: name.clone(),
+                deletion_protection_enabled: true,
             };
-            self.0.create_log_group(ctx, input).await?;
-            // Whole or not at all: what follows can fail for a value of the template.
-            let mut rest = Ok(());
-            if let Some(days) = number(properties, "RetentionInDays") {
-                rest = self.retain(ctx, &name, Some(days)).await;
+            rest = self.0.put_log_group_deletion_protection(ctx, input).await;
+        }
+        if let Err(error) = rest {
+            let input = DeleteLogGroupRequest { log_group_name: name };
+            if let Err(why) = self.0.delete_log_group(ctx, input).await {
+                tracing::warn!(error = %why, "a log group that was made in part could not be removed");
             }
-            if rest.is_ok() && flag(properties, "DeletionProtectionEnabled") == Some(true) {
-                let input = PutLogGroupDeletionProtectionRequest {
-                    log_group_identifier: name.clone(),
-                    deletion_protection_enabled: true,
-                };
-                rest = self.0.put_log_group_deletion_protection(ctx, input).await;
-            }
-            if let Err(error) = rest {
-                let input = DeleteLogGroupRequest { log_group_name: name };
-                if let Err(why) = self.0.delete_log_group(ctx, input).await {
-                    tracing::warn!(error = %why, "a log group that was made in part could not be removed");
-                }
-                return Err(error);
-            }
-            self.find(ctx, &name)
-        })
+            return Err(error);
+        }
+        self.find(ctx, &name)
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let name = text(properties, "LogGroupName").unwrap_or_else(|| generated(origin));
-            self.read(ctx, &name).await
-        })
+    async fn find(
+        &self,
+        ctx: &Context,
+        origin: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let name = name_of(origin, properties, "LogGroupName");
+        self.read(ctx, &name).await
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            self.change(ctx, id, before, after).await?;
-            self.find(ctx, id)
-        })
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        self.change(ctx, id, before, after).await?;
+        self.find(ctx, id)
     }
 
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let input = DeleteLogGroupRequest { log_group_name: id.to_owned() };
-            unless_gone(self.0.delete_log_group(ctx, input).await).map(drop)
-        })
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        let input = DeleteLogGroupRequest { log_group_name: id.to_owned() };
+        unless_gone(self.0.delete_log_group(ctx, input).await).map(drop)
     }
 
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move { unless_gone(self.find(ctx, id)) })
+    async fn live(&self, ctx: &Context, id: &str, _: &Value) -> Result<Option<Value>, ApiError> {
+        let meta = self.0.group(ctx, id)?.meta();
+        let row = &meta.row;
+        Ok(Some(json!({
+            "DeletionProtectionEnabled": row.deletion_protection,
+            "KmsKeyId": row.kms_key,
+            "LogGroupClass": row.class,
+            "LogGroupName": id,
+            "RetentionInDays": row.retention_days,
+            "Tags": tag_list(&row.tags),
+        })))
+    }
+
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        unless_gone(self.find(ctx, id))
     }
 }

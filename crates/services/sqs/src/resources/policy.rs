@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{
+        Origin, Resource, ResourceType,
+        properties::{required, unless_gone},
+    },
 };
 use serde_json::Value;
 
+use super::GONE;
 use crate::{
     Queues, errors,
     model::{SetQueueAttributesRequest, Sqs},
@@ -19,14 +22,6 @@ use crate::{
 pub struct PolicyHandler(pub Arc<Queues>);
 /// The handler of `AWS::SQS::QueueInlinePolicy`.
 pub struct InlinePolicyHandler(pub Arc<Queues>);
-
-fn document(properties: &Value) -> Result<String, ApiError> {
-    match properties.get("PolicyDocument") {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(document @ Value::Object(_)) => Ok(document.to_string()),
-        _ => Err(errors::missing_parameter("PolicyDocument")),
-    }
-}
 
 /// The queues a policy is for.
 fn queues(properties: &Value) -> Vec<String> {
@@ -46,81 +41,58 @@ async fn set(service: &Queues, ctx: &Context, queues: &[String], policy: &str) -
 /// Empties the policy of queues; those that are gone need none.
 async fn clear(service: &Queues, ctx: &Context, queues: &[String]) -> Result<(), ApiError> {
     for queue in queues {
-        match set(service, ctx, std::slice::from_ref(queue), "").await {
-            Err(error) if error.code == errors::queue_does_not_exist().code => {}
-            other => other?,
-        }
+        unless_gone(set(service, ctx, std::slice::from_ref(queue), "").await, GONE)?;
     }
     Ok(())
 }
 
 async fn change(service: &Queues, ctx: &Context, before: &Value, after: &Value) -> Result<(), ApiError> {
     let (old, new) = (queues(before), queues(after));
-    set(service, ctx, &new, &document(after)?).await?;
+    set(service, ctx, &new, &required(after, "PolicyDocument")?).await?;
     let gone: Vec<_> = old.into_iter().filter(|queue| !new.contains(queue)).collect();
     clear(service, ctx, &gone).await
 }
 
 fn resource(id: &str) -> Resource {
-    let attributes = BTreeMap::from([("Id".to_owned(), Value::from(id))]);
-    Resource { id: id.to_owned(), reference: id.to_owned(), attributes }
+    Resource::new(id).with("Id", id)
 }
 
 macro_rules! policy_handler {
     ($handler:ident, $type:literal, $properties:expr, $replacing:expr, $id:expr, $gone:expr) => {
-        impl ResourceHandler for $handler {
-            fn type_name(&self) -> &'static str {
-                $type
+        impl ResourceType for $handler {
+            const NAME: &'static str = $type;
+            const PROPERTIES: &'static [&'static str] = $properties;
+            const REPLACING: &'static [&'static str] = $replacing;
+            async fn create(
+                &self,
+                ctx: &Context,
+                origin: &Origin,
+                properties: &Value,
+            ) -> Result<Resource, ApiError> {
+                let queues = queues(properties);
+                if queues.is_empty() {
+                    return Err(errors::missing_parameter("Queues"));
+                }
+                set(&self.0, ctx, &queues, &required(properties, "PolicyDocument")?).await?;
+                let id: fn(&Origin, &[String]) -> String = $id;
+                Ok(resource(&id(origin, &queues)))
             }
-            fn properties(&self) -> &'static [&'static str] {
-                $properties
+            async fn update(
+                &self,
+                ctx: &Context,
+                id: &str,
+                before: &Value,
+                after: &Value,
+            ) -> Result<Resource, ApiError> {
+                change(&self.0, ctx, before, after).await?;
+                Ok(resource(id))
             }
-            fn replacing(&self) -> &'static [&'static str] {
-                $replacing
+            async fn delete(&self, ctx: &Context, _: &str, properties: &Value) -> Result<(), ApiError> {
+                clear(&self.0, ctx, &queues(properties)).await
             }
-            fn create<'a>(
-                &'a self,
-                ctx: &'a Context,
-                origin: &'a Origin,
-                properties: &'a Value,
-            ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-                Box::pin(async move {
-                    let queues = queues(properties);
-                    if queues.is_empty() {
-                        return Err(errors::missing_parameter("Queues"));
-                    }
-                    set(&self.0, ctx, &queues, &document(properties)?).await?;
-                    let id: fn(&Origin, &[String]) -> String = $id;
-                    Ok(resource(&id(origin, &queues)))
-                })
-            }
-            fn update<'a>(
-                &'a self,
-                ctx: &'a Context,
-                id: &'a str,
-                before: &'a Value,
-                after: &'a Value,
-            ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-                Box::pin(async move {
-                    change(&self.0, ctx, before, after).await?;
-                    Ok(resource(id))
-                })
-            }
-            fn delete<'a>(
-                &'a self,
-                ctx: &'a Context,
-                _: &'a str,
-                properties: &'a Value,
-            ) -> BoxFuture<'a, Result<(), ApiError>> {
-                Box::pin(async move { clear(&self.0, ctx, &queues(properties)).await })
-            }
-            fn read<'a>(
-                &'a self,
-                ctx: &'a Context,
-                id: &'a str,
-            ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
+            async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
                 let gone: fn(&Queues, &Context, &str) -> bool = $gone;
-                Box::pin(async move { Ok((!gone(&self.0, ctx, id)).then(|| resource(id))) })
+                Ok((!gone(&self.0, ctx, id)).then(|| resource(id)))
             }
         }
     };
@@ -131,7 +103,7 @@ policy_handler!(
     "AWS::SQS::QueuePolicy",
     &["PolicyDocument", "Queues"],
     &[],
-    |origin, _| format!("{}-{}-{}", origin.stack, origin.logical_id, origin.suffix(12)),
+    |origin, _| origin.name(512),
     // It has no existence but in its queues, which its id does not tell.
     |_, _, _| false
 );

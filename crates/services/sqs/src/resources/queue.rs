@@ -4,38 +4,23 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use moln_kernel::{
     ApiError, Context,
-    clock::BoxFuture,
-    resources::{Origin, Resource, ResourceHandler},
+    resources::{
+        Origin, Resource, ResourceType,
+        properties::{retagged, tag_list, tags, text, unless_gone},
+    },
 };
 use moln_store::Batch;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::GONE;
 use crate::{
     Queues,
     api::address,
-    errors,
     limits::QUEUE_NAME_CHARS,
-    live::Queue,
+    live::{Queue, core::Address},
     model::{CreateQueueRequest, SetQueueAttributesRequest, Sqs, TagQueueRequest, UntagQueueRequest},
 };
 
-/// Properties that are queue attributes of the same name.
-const ATTRIBUTES: &[&str] = &[
-    "ContentBasedDeduplication",
-    "DeduplicationScope",
-    "DelaySeconds",
-    "FifoQueue",
-    "FifoThroughputLimit",
-    "KmsDataKeyReusePeriodSeconds",
-    "KmsMasterKeyId",
-    "MaximumMessageSize",
-    "MessageRetentionPeriod",
-    "ReceiveMessageWaitTimeSeconds",
-    "RedriveAllowPolicy",
-    "RedrivePolicy",
-    "SqsManagedSseEnabled",
-    "VisibilityTimeout",
-];
 const PROPERTIES: &[&str] = &[
     "ContentBasedDeduplication",
     "DeduplicationScope",
@@ -58,53 +43,31 @@ const PROPERTIES: &[&str] = &[
 /// The handler.
 pub struct QueueHandler(pub Arc<Queues>);
 
-/// A property as the attribute's text.
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
+/// The properties that are queue attributes of the same name.
 fn attributes(properties: &Value) -> BTreeMap<String, String> {
-    let value = |name: &&str| properties.get(name).map(|value| ((*name).to_owned(), text(value)));
-    ATTRIBUTES.iter().filter_map(value).collect()
-}
-
-fn tags(properties: &Value) -> BTreeMap<String, String> {
-    let pair = |tag: &Value| Some((text(tag.get("Key")?), text(tag.get("Value")?)));
-    properties.get("Tags").and_then(Value::as_array).into_iter().flatten().filter_map(pair).collect()
+    let attributes = PROPERTIES.iter().filter(|name| !matches!(**name, "QueueName" | "Tags"));
+    attributes.filter_map(|name| Some(((*name).to_owned(), text(properties, name)?))).collect()
 }
 
 /// `STACK-LOGICALID-SUFFIX`, cut where the whole would be too long.
 fn generated_name(origin: &Origin, fifo: bool) -> String {
-    let suffix = origin.suffix(12);
     let end = if fifo { ".fifo" } else { "" };
-    let room = QUEUE_NAME_CHARS - suffix.len() - end.len() - 1;
-    let stem: String = format!("{}-{}", origin.stack, origin.logical_id).chars().take(room).collect();
-    format!("{stem}-{suffix}{end}")
+    origin.name(QUEUE_NAME_CHARS - end.len()) + end
 }
 
 /// The template's own name, or a generated one.
 fn name_of(origin: &Origin, properties: &Value) -> String {
-    let fifo = properties.get("FifoQueue").is_some_and(|flag| text(flag) == "true");
-    let own = properties.get("QueueName").and_then(Value::as_str).map(str::to_owned);
-    own.unwrap_or_else(|| generated_name(origin, fifo))
+    let fifo = text(properties, "FifoQueue").is_some_and(|flag| flag == "true");
+    text(properties, "QueueName").unwrap_or_else(|| generated_name(origin, fifo))
 }
 
 impl QueueHandler {
     fn describe(ctx: &Context, queue: &Queue) -> Resource {
         let url = address::url(ctx, &queue.address);
-        let attributes = [
-            ("Arn", queue.arn.to_string()),
-            ("QueueName", queue.address.name.to_string()),
-            ("QueueUrl", url.clone()),
-        ];
-        Resource {
-            id: url.clone(),
-            reference: url,
-            attributes: attributes.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
-        }
+        Resource::new(url.as_str())
+            .with("Arn", queue.arn.to_string())
+            .with("QueueName", queue.address.name.to_string())
+            .with("QueueUrl", url)
     }
 
     fn find(&self, ctx: &Context, id: &str) -> Result<Resource, ApiError> {
@@ -113,125 +76,109 @@ impl QueueHandler {
     }
 }
 
-impl ResourceHandler for QueueHandler {
-    fn type_name(&self) -> &'static str {
-        "AWS::SQS::Queue"
-    }
-    fn properties(&self) -> &'static [&'static str] {
-        PROPERTIES
-    }
-    fn replacing(&self) -> &'static [&'static str] {
-        &["FifoQueue", "QueueName"]
+impl ResourceType for QueueHandler {
+    const NAME: &'static str = "AWS::SQS::Queue";
+    const PROPERTIES: &'static [&'static str] = PROPERTIES;
+    const REPLACING: &'static [&'static str] = &["FifoQueue", "QueueName"];
+
+    async fn create(&self, ctx: &Context, origin: &Origin, properties: &Value) -> Result<Resource, ApiError> {
+        let mut attributes = attributes(properties);
+        let fifo = attributes.get("FifoQueue").is_some_and(|flag| flag == "true");
+        if !fifo {
+            // A template may say so; the operation knows no such attribute on a standard queue.
+            attributes.remove("FifoQueue");
+        }
+        let queue_name = name_of(origin, properties);
+        let tags = tags(properties);
+        let input = CreateQueueRequest { queue_name, attributes: Some(attributes), tags: Some(tags) };
+        let url = self.0.create_queue(ctx, input).await?.queue_url.unwrap_or_default();
+        self.find(ctx, &url)
     }
 
-    fn create<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let mut attributes = attributes(properties);
-            let fifo = attributes.get("FifoQueue").is_some_and(|flag| flag == "true");
-            if !fifo {
-                // A template may say so; the operation knows no such attribute on a standard queue.
-                attributes.remove("FifoQueue");
+    async fn find(
+        &self,
+        ctx: &Context,
+        origin: &Origin,
+        properties: &Value,
+    ) -> Result<Option<Resource>, ApiError> {
+        let name = name_of(origin, properties);
+        self.read(ctx, &name).await
+    }
+
+    async fn update(
+        &self,
+        ctx: &Context,
+        id: &str,
+        before: &Value,
+        after: &Value,
+    ) -> Result<Resource, ApiError> {
+        let queue = self.0.queue(ctx, id, "SetQueueAttributes")?;
+        let (old, mut new) = (attributes(before), attributes(after));
+        // A property that was taken out goes back to its default.
+        for (name, value) in crate::attributes::defaults(queue.fifo) {
+            if old.contains_key(name) && !new.contains_key(name) {
+                new.insert(name.to_owned(), value.to_owned());
             }
-            let queue_name = name_of(origin, properties);
-            let tags = tags(properties);
-            let input = CreateQueueRequest { queue_name, attributes: Some(attributes), tags: Some(tags) };
-            let url = self.0.create_queue(ctx, input).await?.queue_url.unwrap_or_default();
-            self.find(ctx, &url)
-        })
+        }
+        for name in old.keys().filter(|name| !new.contains_key(*name)).cloned().collect::<Vec<_>>() {
+            // Those without a default are emptied; the period means nothing without its key.
+            if name != "KmsDataKeyReusePeriodSeconds" {
+                new.insert(name, String::new());
+            }
+        }
+        new.retain(|name, value| old.get(name) != Some(value) && name != "FifoQueue");
+        let queue_url = id.to_owned();
+        if !new.is_empty() {
+            let input = SetQueueAttributesRequest { queue_url: queue_url.clone(), attributes: new };
+            self.0.set_queue_attributes(ctx, input).await?;
+        }
+        let (gone, new) = retagged(before, after);
+        if !gone.is_empty() {
+            self.0
+                .untag_queue(ctx, UntagQueueRequest { queue_url: queue_url.clone(), tag_keys: gone })
+                .await?;
+        }
+        if !new.is_empty() {
+            self.0.tag_queue(ctx, TagQueueRequest { queue_url, tags: new }).await?;
+        }
+        Ok(Self::describe(ctx, &queue))
     }
 
-    fn find<'a>(
-        &'a self,
-        ctx: &'a Context,
-        origin: &'a Origin,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            let name = name_of(origin, properties);
-            self.read(ctx, &name).await
-        })
+    async fn delete(&self, ctx: &Context, id: &str, _: &Value) -> Result<(), ApiError> {
+        unless_gone(self.0.drop_queue(ctx, id).await, GONE)?;
+        // AWS lets the deletion of a stack last until the name is free again; here it is free at once, also where a
+        // crash came in between.
+        let Some(at) = address::parse(id) else { return Ok(()) };
+        let address = Address {
+            account: at.account.unwrap_or(ctx.account.as_str()).into(),
+            region: at.region.unwrap_or(ctx.region.as_str()).into(),
+            name: at.name.into(),
+        };
+        let mut batch = Batch::default();
+        self.0.core.release(&address, &mut batch);
+        self.0.core.durable(Some(self.0.core.store.submit(batch))).await
     }
 
-    fn update<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        before: &'a Value,
-        after: &'a Value,
-    ) -> BoxFuture<'a, Result<Resource, ApiError>> {
-        Box::pin(async move {
-            let queue = self.0.queue(ctx, id, "SetQueueAttributes")?;
-            let (old, mut new) = (attributes(before), attributes(after));
-            // A property that was taken out goes back to its default.
-            for (name, value) in crate::attributes::defaults(queue.fifo) {
-                if old.contains_key(name) && !new.contains_key(name) {
-                    new.insert(name.to_owned(), value.to_owned());
+    async fn live(&self, ctx: &Context, id: &str, expected: &Value) -> Result<Option<Value>, ApiError> {
+        let queue = self.0.queue(ctx, id, "GetQueueAttributes")?;
+        let told = self.0.told(&queue, &["All".to_owned()]).await?;
+        let mut live = Map::new();
+        for name in expected.as_object().into_iter().flat_map(Map::keys) {
+            let value = match name.as_str() {
+                "QueueName" => queue.address.name.to_string().into(),
+                "Tags" => tag_list(&queue.meta().row.tags),
+                // A queue does not tell what it is not.
+                "ContentBasedDeduplication" | "FifoQueue" => {
+                    told.get(name).map_or("false", String::as_str).into()
                 }
-            }
-            for name in old.keys().filter(|name| !new.contains_key(*name)).cloned().collect::<Vec<_>>() {
-                // Those without a default are emptied; the period means nothing without its key.
-                if name != "KmsDataKeyReusePeriodSeconds" {
-                    new.insert(name, String::new());
-                }
-            }
-            new.retain(|name, value| old.get(name) != Some(value) && name != "FifoQueue");
-            let queue_url = id.to_owned();
-            if !new.is_empty() {
-                let input = SetQueueAttributesRequest { queue_url: queue_url.clone(), attributes: new };
-                self.0.set_queue_attributes(ctx, input).await?;
-            }
-            let (old, new) = (tags(before), tags(after));
-            let gone: Vec<_> = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
-            if !gone.is_empty() {
-                self.0
-                    .untag_queue(ctx, UntagQueueRequest { queue_url: queue_url.clone(), tag_keys: gone })
-                    .await?;
-            }
-            if !new.is_empty() && new != old {
-                self.0.tag_queue(ctx, TagQueueRequest { queue_url, tags: new }).await?;
-            }
-            Ok(Self::describe(ctx, &queue))
-        })
-    }
-
-    fn delete<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-        _: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ApiError>> {
-        Box::pin(async move {
-            let queue = match self.0.queue(ctx, id, "DeleteQueue") {
-                Err(error) if error.code == errors::queue_does_not_exist().code => return Ok(()),
-                found => found?,
+                _ => told.get(name).map_or(Value::Null, |value| value.clone().into()),
             };
-            match self.0.drop_queue(ctx, id).await {
-                Err(error) if error.code == errors::queue_does_not_exist().code => {}
-                other => other?,
-            }
-            // AWS lets the deletion of a stack last until the name is free again; here it is free at once.
-            let mut batch = Batch::default();
-            self.0.core.release(&queue.address, &mut batch);
-            self.0.core.durable(Some(self.0.core.store.submit(batch))).await
-        })
+            live.insert(name.clone(), value);
+        }
+        Ok(Some(live.into()))
     }
 
-    fn read<'a>(
-        &'a self,
-        ctx: &'a Context,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Resource>, ApiError>> {
-        Box::pin(async move {
-            match self.find(ctx, id) {
-                Ok(resource) => Ok(Some(resource)),
-                Err(error) if error.code == errors::queue_does_not_exist().code => Ok(None),
-                Err(error) => Err(error),
-            }
-        })
+    async fn read(&self, ctx: &Context, id: &str) -> Result<Option<Resource>, ApiError> {
+        unless_gone(self.find(ctx, id), GONE)
     }
 }
