@@ -49,7 +49,7 @@ pub const AUTHORIZER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const AUTHORIZER_RESULTS: usize = 10_000;
 /// How long an issuer's keys are used before they are fetched again.
 pub const KEYS_FRESH: Duration = Duration::from_hours(2);
-/// How soon an issuer whose keys do not hold a token's is asked again.
+/// How soon an issuer is asked again that did not answer, or whose keys do not hold a token's.
 pub const KEYS_RETRY: Duration = Duration::from_secs(10);
 /// How long an issuer may take.
 pub const ISSUER_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -70,6 +70,8 @@ pub const MESSAGE: usize = 128 << 10;
 pub const FRAME: usize = 32 << 10;
 /// How long a WebSocket may say nothing.
 pub const IDLE: Duration = Duration::from_mins(10);
+/// How long a message may take to be written to a WebSocket before its caller is given up.
+pub const STALLED: Duration = Duration::from_secs(30);
 /// How long a WebSocket lasts.
 pub const LIFETIME: Duration = Duration::from_hours(2);
 /// Messages of one WebSocket that are worked on at once; the next is read when one is done.

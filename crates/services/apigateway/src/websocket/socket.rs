@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _, stream::FuturesUnordered};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -124,11 +127,31 @@ impl Apis {
 /// How long the last word may take to be written.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Writes a message: text when it is one.
-async fn write(stream: &mut Stream, bytes: Bytes) -> Result<(), Error> {
+/// Writes a message: text when it is one. Errors: the connection is broken, or its other side has stopped to read.
+async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut WebSocketStream<S>,
+    bytes: Bytes,
+) -> Result<(), Error> {
     let message = match String::from_utf8(bytes.into()) {
         Ok(text) => Message::text(text),
         Err(other) => Message::binary(other.into_bytes()),
     };
-    stream.send(message).await
+    // Real time: what is waited for is a network.
+    let written = tokio::time::timeout(limits::STALLED, stream.send(message)).await;
+    written.unwrap_or_else(|_| Err(Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_read_is_given_up() {
+        let (here, there) = tokio::io::duplex(1 << 10);
+        let mut stream = WebSocketStream::from_raw_socket(here, Role::Server, None).await;
+        write(&mut stream, Bytes::from_static(b"short")).await.unwrap();
+        let long = Bytes::from(vec![b'a'; 1 << 12]);
+        assert!(matches!(write(&mut stream, long).await, Err(Error::Io(_))));
+        drop(there);
+    }
 }

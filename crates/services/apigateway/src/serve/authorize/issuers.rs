@@ -18,12 +18,15 @@ use crate::{Apis, limits};
 pub(crate) struct Issuers(Mutex<HashMap<String, Place>>);
 
 /// Where an issuer's keys are: whoever asks for them holds it.
-type Place = Arc<tokio::sync::Mutex<Option<Kept>>>;
+type Place = Arc<tokio::sync::Mutex<Kept>>;
 
-/// An issuer's keys, and when they were fetched.
+/// What an issuer said last.
+#[derive(Default)]
 struct Kept {
-    fetched: Timestamp,
-    keys: Arc<Vec<Key>>,
+    /// Its keys, and when they were fetched.
+    keys: Option<(Timestamp, Vec<Key>)>,
+    /// When it could not be asked since then, and why.
+    failed: Option<(Timestamp, String)>,
 }
 
 #[derive(Deserialize)]
@@ -49,22 +52,35 @@ impl Apis {
         // One asks, the others wait for what it learns.
         let mut kept = place.lock().await;
         let now = self.clock.now();
-        let age = kept.as_ref().map(|kept| now.since(kept.fetched));
-        if let (Some(kept), Some(age)) = (&*kept, age)
-            && age < limits::KEYS_FRESH
+        if let Some((fetched, keys)) = &kept.keys
+            && now.since(*fetched) < limits::KEYS_FRESH
         {
             // An issuer that changes its keys is asked again, but not for every token that is wrong.
-            if token.is_signed(&kept.keys) {
+            if token.is_signed(keys) {
                 return Ok(true);
             }
-            let known = token.kid.is_none() || kept.keys.iter().any(|key| key.kid == token.kid);
-            if known || age < limits::KEYS_RETRY {
+            let known = token.kid.is_none() || keys.iter().any(|key| key.kid == token.kid);
+            if known || now.since(*fetched) < limits::KEYS_RETRY {
                 return Ok(false);
             }
         }
-        let keys = Arc::new(self.fetch_keys(issuer).await?);
-        *kept = Some(Kept { fetched: now, keys: Arc::clone(&keys) });
-        Ok(token.is_signed(&keys))
+        // Those who wait must not each find out anew, one after the other, that it does not answer.
+        if let Some((since, why)) = &kept.failed
+            && now.since(*since) < limits::KEYS_RETRY
+        {
+            return Err(why.clone());
+        }
+        match self.fetch_keys(issuer).await {
+            Ok(keys) => {
+                let signed = token.is_signed(&keys);
+                *kept = Kept { keys: Some((now, keys)), failed: None };
+                Ok(signed)
+            }
+            Err(why) => {
+                kept.failed = Some((now, why.clone()));
+                Err(why)
+            }
+        }
     }
 
     async fn fetch_keys(&self, issuer: &str) -> Result<Vec<Key>, String> {

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
+use moln_http_event::request::decoded;
 use moln_policy::{Decision, Document, Keys, Request, Who};
 use serde_json::{Map, Value, json};
 
@@ -57,7 +58,9 @@ impl Apis {
         };
         exchange.authorized =
             Authorized::Lambda { principal: said.principal.clone(), context: said.context.clone() };
-        if allows(&said, &route_arn) {
+        // Routes are found by the path decoded: an escape must not lead past a policy.
+        let meant = exchange.plan.method_arn(exchange.head.method.as_str(), &decoded(&exchange.path, false));
+        if allows(&said, &route_arn) && allows(&said, &meant) {
             Ok(())
         } else {
             Err(Refusal::new(StatusCode::FORBIDDEN, "ACCESS_DENIED"))

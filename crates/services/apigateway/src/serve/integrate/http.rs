@@ -2,11 +2,12 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-http.html>
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
+use moln_kernel::encoding::percent_encode_into;
 
 use super::Reply;
 use crate::{
     Apis, limits,
-    serve::{exchange::Exchange, mapping::encode, plan::Target, refusal::Refusal},
+    serve::{exchange::Exchange, plan::Target, refusal::Refusal},
 };
 
 /// Headers of one connection, in either direction.
@@ -47,6 +48,10 @@ impl Apis {
         forwarded(exchange, headers);
         let answer = self.outbound.send(request, limits::PAYLOAD).await.map_err(Refusal::unavailable)?;
         let (front, body) = answer.into_parts();
+        // It was not asked to take the connection over, and must not make the caller's server believe so.
+        if front.status.is_informational() {
+            return Err(Refusal::failed(format!("The integration answered {}.", front.status)));
+        }
         let mut headers = HeaderMap::new();
         copy(&front.headers, &mut headers);
         headers.remove(header::CONTENT_LENGTH);
@@ -86,12 +91,20 @@ fn forwarded(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
     headers.append(header::VIA, HeaderValue::from_static("HTTP/1.1 AmazonAPIGateway"));
 }
 
+/// A parameter's value, which is decoded, in a path; its slashes stay.
+fn parameter(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    percent_encode_into(&mut out, value.as_bytes(), b"/:@!$&'()*+,;=");
+    out
+}
+
 /// The integration's address, its parameters filled in, with the request's query; another path when mapping says so.
 fn address(exchange: &Exchange<'_>, target: &Target, head: &Parts) -> Result<Uri, Refusal> {
     let mut text = target.uri.fill("", |name| exchange.value(name));
     for (name, value) in &exchange.parameters {
+        let filled = parameter(value);
         for form in [format!("{{{name}}}"), format!("{{{name}+}}")] {
-            text = text.replace(&form, &encode(value, true));
+            text = text.replace(&form, &filled);
         }
     }
     let bad = |text: &str| Refusal::failed(format!("The integration's URI is not valid: {text}"));
@@ -106,4 +119,33 @@ fn address(exchange: &Exchange<'_>, target: &Target, head: &Parts) -> Result<Uri
         text.push_str(query);
     }
     text.parse().map_err(|_| bad(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_whole_again_in_a_path() {
+        assert_eq!(parameter("a/b c"), "a/b%20c");
+        // A caller's `%253F` is the text `%3F`, not a question mark.
+        assert_eq!(parameter("100%"), "100%25");
+        assert_eq!(parameter("%3F?#"), "%253F%3F%23");
+    }
+
+    #[test]
+    fn what_is_of_one_connection_stays_there() {
+        let mut from = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Own"),
+            ("x-own", "1"),
+            ("transfer-encoding", "chunked"),
+            ("x-other", "2"),
+        ] {
+            from.append(name, HeaderValue::from_static(value));
+        }
+        let mut to = HeaderMap::new();
+        copy(&from, &mut to);
+        assert_eq!(to.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-other"]);
+    }
 }
