@@ -80,8 +80,8 @@ fn parse(reference: &str) -> Option<Named<'_>> {
         }
         "secretsmanager" => {
             // `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME` has six colons.
-            let colons = rest.match_indices(':').map(|(at, _)| at);
-            let end = if rest.starts_with("arn:") { colons.skip(6).next() } else { colons.take(1).next() };
+            let colon = if rest.starts_with("arn:") { 6 } else { 0 };
+            let end = rest.match_indices(':').nth(colon).map(|(at, _)| at);
             let (id, rest) = rest.split_at(end.unwrap_or(rest.len()));
             let mut parts = rest.split(':').skip(1).map(|part| Some(part).filter(|part| !part.is_empty()));
             if !matches!(parts.next().flatten(), None | Some("SecretString")) {

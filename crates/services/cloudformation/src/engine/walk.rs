@@ -53,7 +53,9 @@ impl Run {
         let is_cut_off = |name: &&String| stop && self.row(name).is_some_and(|row| row.is_being_made());
         let (cut_off, mut waiting): (BTreeSet<&String>, BTreeSet<&String>) =
             graph.keys().partition(is_cut_off);
-        cut_off.into_iter().for_each(|name| begin(&mut tasks, name));
+        for name in cut_off {
+            begin(&mut tasks, name);
+        }
         loop {
             if !(stop && (!failed.is_empty() || self.is_stopping())) {
                 let is_ready = |name: &&&String| {

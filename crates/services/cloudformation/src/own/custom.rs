@@ -105,7 +105,7 @@ async fn ask(
         resolved => resolved?,
     };
     let old = match old {
-        Some(old) => Some(service.resolved(&run.ctx, old).await?),
+        Some(old) => Some(service.resolved(&run.ctx, old).await.unwrap_or(Cow::Borrowed(old))),
         None => None,
     };
     let token = properties.get("ServiceToken").and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -204,7 +204,9 @@ impl Maker {
         };
         match self {
             Self::Handler(handler) => {
-                let before = run.service.resolved(&run.ctx, before).await?;
+                // What cannot be resolved was never set: whatever comes differs from it.
+                let written = Cow::Borrowed(before);
+                let before = run.service.resolved(&run.ctx, before).await.unwrap_or(written);
                 let after = run.service.resolved(&run.ctx, &row.properties).await?;
                 Ok(handler.update(&run.ctx, &row.physical_id, &before, &after).await?)
             }
