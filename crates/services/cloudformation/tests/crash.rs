@@ -2,6 +2,9 @@
 //! does. The next server brings the operation to its end, dies once more on the way, and the third finishes. Nothing is made
 //! twice, nothing is left over, and what is there is what the state says.
 
+// Tests may panic.
+#![allow(clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
+
 mod support;
 
 use moln_cloudformation::model::{CancelUpdateStackInput, Cloudformation as _, DeleteStackInput};
@@ -73,11 +76,14 @@ fn labels(resources: &Value) -> Vec<Value> {
     shown
 }
 
+/// States, and what is there in each.
+type Ends = &'static [(&'static str, fn() -> Value)];
+
 /// One operation and what it must come to; further ends are those of a caller whose last word was not heard.
 struct Case {
     begin: Option<Value>,
     call: fn(&World) -> support::Asking<'_>,
-    ends: &'static [(&'static str, fn() -> Value)],
+    ends: Ends,
 }
 
 /// Runs it once for each step that it has.
@@ -153,7 +159,7 @@ async fn an_update_is_finished() {
 async fn an_update_that_fails_leads_back() {
     let late: fn(&World) -> support::Asking<'_> =
         |world| Box::pin(async { world.update(&body(&failing(second()))).await.is_some() });
-    let ends: &'static [(&'static str, fn() -> Value)] = &[("UPDATE_ROLLBACK_COMPLETE", first)];
+    let ends: Ends = &[("UPDATE_ROLLBACK_COMPLETE", first)];
     dies_everywhere(&Case { begin: Some(first()), call: late, ends }).await;
     let early: fn(&World) -> support::Asking<'_> =
         |world| Box::pin(async { world.update(&body(&failing_beside(second()))).await.is_some() });
@@ -182,8 +188,7 @@ async fn a_creation_that_is_deleted_and_an_update_that_is_cancelled_are_undone()
             world.ask(asked).await.map(Result::unwrap).is_some()
         })
     };
-    let ends: &'static [(&'static str, fn() -> Value)] =
-        &[("DELETE_COMPLETE", nothing), ("CREATE_COMPLETE", first)];
+    let ends: Ends = &[("DELETE_COMPLETE", nothing), ("CREATE_COMPLETE", first)];
     dies_everywhere(&Case { begin: None, call: deleted, ends }).await;
     let cancelled: fn(&World) -> support::Asking<'_> = |world| {
         Box::pin(async {
@@ -198,8 +203,7 @@ async fn a_creation_that_is_deleted_and_an_update_that_is_cancelled_are_undone()
             world.ask(asked).await.map(Result::unwrap).is_some()
         })
     };
-    let ends: &'static [(&'static str, fn() -> Value)] =
-        &[("UPDATE_ROLLBACK_COMPLETE", first), ("UPDATE_COMPLETE", second)];
+    let ends: Ends = &[("UPDATE_ROLLBACK_COMPLETE", first), ("UPDATE_COMPLETE", second)];
     dies_everywhere(&Case { begin: Some(first()), call: cancelled, ends }).await;
 }
 

@@ -1,5 +1,8 @@
 //! What is not any more as a template says it.
 
+// Tests may panic.
+#![allow(clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
+
 mod support;
 
 use moln_cloudformation::model::{

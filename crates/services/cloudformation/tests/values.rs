@@ -1,5 +1,8 @@
 //! Values that stand elsewhere: parameters and secrets that a template names.
 
+// Tests may panic.
+#![allow(clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
+
 mod support;
 
 use moln_cloudformation::model::{
@@ -28,7 +31,7 @@ fn values() -> Values {
     }
 }
 
-async fn value_of(world: &World) -> Value {
+fn value_of(world: &World) -> Value {
     world.things.labels().first().map(|thing| thing["Value"].clone()).unwrap_or_default()
 }
 
@@ -92,19 +95,19 @@ async fn references_are_resolved_for_the_resource_and_shown_to_nobody() {
     world.create(&body(reference)).await.unwrap().unwrap();
     assert!(world.rest().await);
     assert_eq!(world.status().await, "CREATE_COMPLETE");
-    assert_eq!(value_of(&world).await, "blue-5");
+    assert_eq!(value_of(&world), "blue-5");
     let input = DescribeStackEventsInput { stack_name: "s".into(), ..DescribeStackEventsInput::default() };
     let events = world.stacks.describe_stack_events(&world.ctx, input).await.unwrap().stack_events.unwrap();
     let told: Vec<String> = events.into_iter().filter_map(|event| event.resource_properties).collect();
     assert!(!told.is_empty() && told.iter().all(|one| one.contains(reference) && !one.contains("blue")));
     world.update(&body("{{resolve:secretsmanager:db:SecretString:user}}")).await.unwrap().unwrap();
     assert!(world.rest().await);
-    assert_eq!(value_of(&world).await, "root");
+    assert_eq!(value_of(&world), "root");
     // An update that names what is not there goes back.
     world.update(&body("{{resolve:ssm:/nowhere}}")).await.unwrap().unwrap();
     assert!(world.rest().await);
     assert_eq!(world.status().await, "UPDATE_ROLLBACK_COMPLETE");
-    assert_eq!(value_of(&world).await, "root");
+    assert_eq!(value_of(&world), "root");
     let reasons = world.reasons().await;
     assert!(reasons.iter().any(|why| why.contains("{{resolve:ssm:/nowhere}}")), "{reasons:?}");
 }
@@ -121,10 +124,10 @@ async fn typed_parameters_have_what_the_store_holds() {
     let world = World::with(&MemoryStore::new(), values());
     world.stacks.create_stack(&world.ctx, creation(&typed("String", "/plain"))).await.unwrap();
     assert!(world.rest().await);
-    assert_eq!(value_of(&world).await, "blue");
+    assert_eq!(value_of(&world), "blue");
     world.stacks.update_stack(&world.ctx, change(&typed("List<String>", "/list"))).await.unwrap();
     assert!(world.rest().await);
-    assert_eq!(value_of(&world).await, json!(["a", "b"]));
+    assert_eq!(value_of(&world), json!(["a", "b"]));
     let world = &world;
     let refused = |body: String| async move { world.update(&body).await.unwrap().unwrap_err().message };
     let words = "Parameter P should either have input value or default value";
