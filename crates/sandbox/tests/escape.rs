@@ -244,14 +244,22 @@ async fn memory_is_bounded(bed: &Bed) {
     sandbox.kill().await.unwrap();
 }
 
-async fn processes_are_bounded(bed: &Bed) {
+async fn processes_are_bounded(bed: &Bed, tier: Tier) {
     let mut spec = spec();
     spec.processes = 32;
     let sandbox = bed.launcher.create(spec).await.unwrap();
     let bomb = "i=0; while [ $i -lt 500 ]; do sleep 1000 & i=$((i+1)); done 2>/dev/null; echo $i";
     let mut bomb = shell(&sandbox, bomb).await;
     let ended = tokio::time::timeout(std::time::Duration::from_millis(700), bomb.process.exited()).await;
-    let usage = sandbox.usage().await.unwrap();
+    let mut usage = sandbox.usage().await.unwrap();
+    // Where nobody but a watch counts, it may come upon them just before the watch does, which then ends them all.
+    for _ in 0..100 {
+        if tier >= Tier::B || usage.processes <= 33 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        usage = sandbox.usage().await.unwrap();
+    }
     assert!(usage.processes <= 33, "{usage:?} {ended:?}");
     sandbox.kill().await.unwrap();
 }
@@ -283,7 +291,7 @@ async fn suite() {
         nothing_gets_through(&bed, tier, Network::Isolated).await;
     }
     memory_is_bounded(&bed).await;
-    processes_are_bounded(&bed).await;
+    processes_are_bounded(&bed, tier).await;
     disk_is_bounded(&bed, tier).await;
 }
 

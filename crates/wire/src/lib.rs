@@ -74,6 +74,8 @@ macro_rules! api {
 pub fn answer<T: WriteShape + Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Answer {
+    // Awaited in its own box: a future that holds another by value has room for it twice.
+    let work = Box::pin(work);
     Box::pin(async move { work.await.map(|output| Box::new(output) as Opaque) })
 }
 

@@ -4,7 +4,7 @@
 use moln_kernel::ApiError;
 use serde_json::{Map, Value};
 
-use crate::{Hooks, Kind, ReadError, Schema, ServiceModel, Shape, accept, json::JsonReader, shape::Read};
+use crate::{Hooks, Kind, Member, ReadError, Schema, ServiceModel, Shape, accept, json::JsonReader, shape::Read};
 
 /// The input of an operation, judged as if a client had sent it.
 ///
@@ -41,7 +41,11 @@ fn fit_at(value: Value, schema: &'static Schema, others: &[(&str, &str)], path: 
                 let member = known(&name).or_else(other).ok_or_else(|| {
                     ReadError::new(format!("extraneous key [{name}] is not permitted at {path}"))
                 })?;
-                fitted.insert(member.wire.to_owned(), fit_at(value, member.target(), others, &path)?);
+                let value = match value {
+                    document @ Value::Object(_) if is_document(member) => document.to_string().into(),
+                    value => fit_at(value, member.target(), others, &path)?,
+                };
+                fitted.insert(member.wire.to_owned(), value);
             }
             Value::Object(fitted)
         }
@@ -61,8 +65,6 @@ fn fit_at(value: Value, schema: &'static Schema, others: &[(&str, &str)], path: 
             Value::Object(fitted.collect::<Read<_>>()?)
         }
         (Kind::String, flat @ (Value::Number(_) | Value::Bool(_))) => flat.to_string().into(),
-        // A filter's pattern, a model's schema: what the API takes as text may stand there as what it is.
-        (Kind::String, document @ Value::Object(_)) => document.to_string().into(),
         (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => true.into(),
         (Kind::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => false.into(),
         (Kind::Integer | Kind::Long | Kind::Float | Kind::Double, Value::String(text)) => {
@@ -73,4 +75,9 @@ fn fit_at(value: Value, schema: &'static Schema, others: &[(&str, &str)], path: 
         }
         (_, other) => other,
     })
+}
+
+/// A filter's pattern, a model's schema: what the API takes as text may stand in a template as what it is.
+fn is_document(member: &Member) -> bool {
+    member.target().kind == Kind::String && matches!(member.name, "Pattern" | "Schema")
 }
