@@ -4,7 +4,9 @@
 use moln_kernel::ApiError;
 use serde_json::{Map, Value};
 
-use crate::{Hooks, Kind, Member, ReadError, Schema, ServiceModel, Shape, accept, json::JsonReader, shape::Read};
+use crate::{
+    Hooks, Kind, Member, ReadError, Schema, ServiceModel, Shape, accept, json::JsonReader, shape::Read,
+};
 
 /// The input of an operation, judged as if a client had sent it.
 ///
