@@ -26,6 +26,7 @@ use crate::{
     inflate::inflated,
     meaning::{can_stream, lineage, meant, trace},
     metrics::Metrics,
+    names,
     route::{Addressed, Lost, Routed, Router},
     settings::{Peer, Settings},
     shifts::Shifts,
@@ -467,11 +468,11 @@ where
 /// Takes an `aws-chunked` body apart; gives every other one back.
 fn unchunked(head: &Parts, body: Bytes, identity: &Identity) -> Result<Bytes, Failure> {
     let streaming =
-        head.headers.get("x-amz-content-sha256").is_some_and(|v| v.as_bytes().starts_with(b"STREAMING-"));
+        head.headers.get(&names::CONTENT_SHA256).is_some_and(|v| v.as_bytes().starts_with(b"STREAMING-"));
     if !streaming {
         return Ok(body);
     }
-    let expected = head.headers.get("x-amz-decoded-content-length");
+    let expected = head.headers.get(&names::DECODED_LENGTH);
     let expected = expected.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
     decode_all(&body, identity.chain.clone(), expected).map(|(data, _)| data).map_err(chunks)
 }

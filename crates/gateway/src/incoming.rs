@@ -22,6 +22,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::{
     body::{BodyError, Budget, OwnedShare, Pace, drain},
+    names,
     sigv4::{ChunkChain, ChunkDecoder, ChunkError, Failure},
 };
 
@@ -61,9 +62,9 @@ pub(crate) fn stream<B>(
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
 {
-    let named = head.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
+    let named = head.headers.get(&names::CONTENT_SHA256).and_then(|value| value.to_str().ok());
     let chunked = named.is_some_and(|named| named.starts_with("STREAMING-"));
-    let decoded = head.headers.get("x-amz-decoded-content-length");
+    let decoded = head.headers.get(&names::DECODED_LENGTH);
     let decoded = decoded.and_then(|length| length.to_str().ok()).and_then(|length| length.parse().ok());
     let size = if chunked { decoded } else { body.size_hint().exact() };
     let hash = named.filter(|named| is_sha256(named)).map(str::to_ascii_lowercase);
@@ -80,7 +81,7 @@ where
         patient: head.headers.contains_key(http::header::EXPECT),
         expected,
     };
-    let announced = head.headers.get_all("x-amz-trailer").iter().filter_map(|names| names.to_str().ok());
+    let announced = head.headers.get_all(&names::TRAILER).iter().filter_map(|names| names.to_str().ok());
     let announced = announced.flat_map(|names| names.split(',')).map(|name| name.trim().to_ascii_lowercase());
     Ok(ByteStream::new(size, incoming).announcing(announced.collect()))
 }

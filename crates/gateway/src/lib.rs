@@ -21,6 +21,7 @@ mod incoming;
 mod inflate;
 mod meaning;
 pub mod metrics;
+mod names;
 pub mod route;
 pub mod server;
 mod settings;

@@ -6,11 +6,14 @@ use http::request::Parts;
 use moln_kernel::Lineage;
 use moln_wire::ServiceModel;
 
-use crate::sigv4::{Form, Presented, normal};
+use crate::{
+    names,
+    sigv4::{Form, Presented, normal},
+};
 
 /// Whether a signature can be judged before the body is there: the payload's hash is named, or nothing covers it.
 pub(crate) fn can_stream(head: &Parts, signed: Option<&Presented<'_>>) -> bool {
-    head.headers.contains_key("x-amz-content-sha256")
+    head.headers.contains_key(&names::CONTENT_SHA256)
         || signed.is_none_or(|claims| claims.form != Form::Header && claims.service == "s3")
 }
 
@@ -38,12 +41,12 @@ pub(crate) fn meant<'h>(
 
 /// `X-Amzn-Trace-Id` as received.
 pub(crate) fn trace(head: &Parts) -> Option<Arc<str>> {
-    head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(Into::into)
+    head.headers.get(&names::TRACE).and_then(|trace| trace.to_str().ok()).map(Into::into)
 }
 
 /// The chain that led to this request: `Lineage=` in its trace header.
 pub(crate) fn lineage(head: &Parts) -> Lineage {
-    let trace = head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok());
+    let trace = head.headers.get(&names::TRACE).and_then(|trace| trace.to_str().ok());
     let part = trace.and_then(|trace| trace.split(';').find_map(|part| part.trim().strip_prefix("Lineage=")));
     part.and_then(Lineage::decode).unwrap_or_default()
 }

@@ -18,6 +18,7 @@ use crate::{
     identity::endpoint,
     incoming::{Expected, Telling, stream},
     meaning::{lineage, trace},
+    names,
     settings::Peer,
     sigv4::{Failure, Presented},
 };
@@ -39,7 +40,7 @@ impl Gateway {
         let telling = Telling { protocol: Protocol::RestJson, model: None };
         let refused = |failure: &Failure| Visitor::Refused(failure.to_error(telling.protocol, None));
         let limit = site.body_limit();
-        let hashed = head.headers.contains_key("x-amz-content-sha256");
+        let hashed = head.headers.contains_key(&names::CONTENT_SHA256);
         let known = self.doorkeeper.glance(peer.access, claims.as_ref().map(Option::as_ref), true);
         let mut share = self.bodies.share();
         // A signature that covers a hash nobody named covers the body itself: it must be there before it is judged.

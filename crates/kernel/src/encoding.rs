@@ -55,15 +55,21 @@ pub fn percent_encode(text: &str) -> String {
 
 /// Appends `bytes` with everything escaped but the unreserved characters of RFC 3986 and those of `keep`.
 pub fn percent_encode_into(out: &mut String, bytes: &[u8], keep: &[u8]) {
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(digit(UPPER, byte >> 4));
-            out.push(digit(UPPER, byte));
-        }
+    let plain = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') || keep.contains(byte)
+    };
+    let mut rest = bytes;
+    // Mostly there is nothing to escape: what is plain is taken over as a whole.
+    while let Some(at) = rest.iter().position(|byte| !plain(byte)) {
+        let (same, escaped) = rest.split_at(at);
+        out.push_str(&String::from_utf8_lossy(same));
+        let Some((&byte, more)) = escaped.split_first() else { return };
+        out.push('%');
+        out.push(digit(UPPER, byte >> 4));
+        out.push(digit(UPPER, byte));
+        rest = more;
     }
+    out.push_str(&String::from_utf8_lossy(rest));
 }
 
 /// Undoes percent escapes; broken ones stay as they are. `plus` makes `+` a space, as in forms and queries.

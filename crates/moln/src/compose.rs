@@ -30,7 +30,7 @@ use moln_s3::Buckets;
 use moln_sandbox::Launcher;
 use moln_sqs::Queues;
 use moln_store::{
-    Blobs, FjallStore, Options, Store, StoreError,
+    Blobs, FjallStore, Options, Store, StoreError, Threads,
     backup::{self, BackupError},
 };
 use moln_sts::Sessions;
@@ -59,8 +59,10 @@ pub(crate) struct Moln {
 }
 
 /// Opens the store of a data directory.
-pub(crate) fn open(data: &Path) -> Result<Store, Failure> {
-    let mut options = Options::new(data);
+///
+/// `threads`: those that will commit, when they tell whether they are busy.
+pub(crate) fn open(data: &Path, threads: Option<Arc<Threads>>) -> Result<Store, Failure> {
+    let mut options = Options { threads, ..Options::new(data) };
     options.on_fatal = Arc::new(|why| {
         // Nothing may be answered as if it were durable. What the disk holds is decided at the next start.
         tracing::error!(why, "the disk failed; stopping at once");

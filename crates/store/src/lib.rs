@@ -23,6 +23,7 @@ mod page;
 mod sequence;
 pub mod stats;
 pub mod table;
+mod threads;
 mod watchers;
 
 pub use self::fjall::{FjallStore, Options};
@@ -32,3 +33,4 @@ pub use kv::{CommitError, Committed, Kv, Page, Pending, Scan, Snapshot, Store, S
 pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use stats::Stats;
+pub use threads::Threads;

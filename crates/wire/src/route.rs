@@ -16,67 +16,98 @@ pub fn match_route(
     path: &str,
     query: Option<&str>,
 ) -> Option<(usize, Labels)> {
-    let candidates = model.operations.iter().enumerate().filter(|(_, operation)| operation.method == method);
+    let may = |operation: &Operation| operation.method == method && begins_alike(operation.uri, path);
+    let candidates = model.operations.iter().enumerate().filter(|(_, operation)| may(operation));
     let fitting =
         candidates.filter(|(_, operation)| walk(operation, path, query, &mut |_, _| Some(())).is_some());
     let (index, operation) = fitting.max_by_key(|(_, operation)| specificity(operation))?;
     Some((index, pattern_labels(operation, path, query)?))
 }
 
-/// S3's operations: a path is nothing, a bucket, or a bucket and a key that may hold anything (`..`, `//`), verbatim. Of
-/// the operations that stand there, the one most of whose marks (fixed query, and required query parameters and headers)
-/// the request carries; one that lacks a mark of its pattern does not count.
-/// `None`: nothing stands there for this method, or the path is not UTF-8.
-pub fn match_bucket_route(
-    model: &ServiceModel,
-    method: &str,
-    path: &str,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Option<usize> {
-    let level = match path.strip_prefix('/').unwrap_or(path).split_once('/') {
-        Some((_, key)) if !key.is_empty() => "/{Bucket}/{Key+}",
-        None if matches!(path, "/" | "") => "/",
-        _ => "/{Bucket}",
-    };
-    // Text without escapes is UTF-8 as it stands.
-    if path.contains('%') {
-        bucket_labels(path)?;
+/// Where an operation of S3 stands: a path is nothing, a bucket, or a bucket and a key that may hold anything (`..`, `//`),
+/// verbatim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Service,
+    Bucket,
+    Object,
+}
+
+impl Level {
+    fn of(path: &str) -> Self {
+        match path.strip_prefix('/').unwrap_or(path).split_once('/') {
+            Some((_, key)) if !key.is_empty() => Self::Object,
+            None if matches!(path, "/" | "") => Self::Service,
+            _ => Self::Bucket,
+        }
     }
-    let query = query.unwrap_or_default();
-    let sent = |wanted: &str| query.split('&').any(|pair| same_pair(pair, wanted));
-    let mut best: Option<((usize, bool, usize, bool), usize)> = None;
-    for (index, operation) in model.operations.iter().enumerate() {
-        // Of a hundred operations most are passed over here; for most requests, which have no query, by their length.
-        if query.is_empty() && operation.uri.len() != level.len() || operation.method != method {
-            continue;
-        }
-        let fixed = match operation.uri.strip_prefix(level).map(|fixed| (fixed, fixed.strip_prefix('?'))) {
-            Some((_, Some(fixed))) => fixed,
-            Some(("", None)) => "",
-            _ => continue,
-        };
-        let mut marks = fixed.split('&').filter(|mark| !mark.is_empty());
-        if !marks.clone().all(sent) {
-            continue;
-        }
-        let (mut there, mut absent) = (0, 0);
-        for member in operation.input.members.iter().filter(|member| member.required) {
-            match member.location {
-                Location::Query if sent(member.wire) => there += 1,
-                Location::Header if headers.contains_key(member.wire) => there += 1,
-                Location::Query | Location::Header => absent += 1,
-                _ => {}
+}
+
+/// An operation of S3, with the query that its pattern fixes.
+type Candidate = (usize, &'static Operation, &'static str);
+
+/// S3's operations, by method and by where they stand.
+#[derive(Debug, Default)]
+pub struct BucketRoutes(Vec<(&'static str, Level, Vec<Candidate>)>);
+
+impl BucketRoutes {
+    /// Sorts a model's operations.
+    pub fn new(model: &ServiceModel) -> Self {
+        let mut places: Vec<(&'static str, Level, Vec<Candidate>)> = Vec::new();
+        for (index, operation) in model.operations.iter().enumerate() {
+            let (pattern, fixed) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+            let level = match pattern {
+                "/" => Level::Service,
+                "/{Bucket}" => Level::Bucket,
+                "/{Bucket}/{Key+}" => Level::Object,
+                _ => continue,
+            };
+            let place = places.iter_mut().find(|place| place.0 == operation.method && place.1 == level);
+            match place {
+                Some((_, _, candidates)) => candidates.push((index, operation, fixed)),
+                None => places.push((operation.method, level, vec![(index, operation, fixed)])),
             }
         }
-        let rank = (marks.by_ref().count(), absent == 0, there, operation.implemented);
-        // Of equals the one that is built, else the last by name: `GetBucketLifecycleConfiguration`, not its
-        // forerunner `GetBucketLifecycle`.
-        if best.is_none_or(|(known, _)| rank >= known) {
-            best = Some((rank, index));
-        }
+        Self(places)
     }
-    best.map(|(_, index)| index)
+
+    /// Of the operations that stand where the path leads, the one most of whose marks (fixed query, and required query
+    /// parameters and headers) the request carries; one that lacks a mark of its pattern does not count.
+    /// `None`: nothing stands there for this method, or the path is not UTF-8.
+    pub fn find(&self, method: &str, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<usize> {
+        // Text without escapes is UTF-8 as it stands.
+        if path.contains('%') {
+            bucket_labels(path)?;
+        }
+        let level = Level::of(path);
+        let (_, _, candidates) = self.0.iter().find(|place| place.1 == level && place.0 == method)?;
+        let query = query.unwrap_or_default();
+        let sent = |wanted: &str| query.split('&').any(|pair| same_pair(pair, wanted));
+        let mut best: Option<((usize, bool, usize, bool), usize)> = None;
+        for &(index, operation, fixed) in candidates {
+            let mut marks = fixed.split('&').filter(|mark| !mark.is_empty());
+            // Most requests have no query.
+            if query.is_empty() && !fixed.is_empty() || !marks.clone().all(sent) {
+                continue;
+            }
+            let (mut there, mut absent) = (0, 0);
+            for member in operation.input.members.iter().filter(|member| member.required) {
+                match member.location {
+                    Location::Query if sent(member.wire) => there += 1,
+                    Location::Header if headers.contains_key(member.wire) => there += 1,
+                    Location::Query | Location::Header => absent += 1,
+                    _ => {}
+                }
+            }
+            let rank = (marks.by_ref().count(), absent == 0, there, operation.implemented);
+            // Of equals the one that is built, else the last by name: `GetBucketLifecycleConfiguration`, not its
+            // forerunner `GetBucketLifecycle`.
+            if best.is_none_or(|(known, _)| rank >= known) {
+                best = Some((rank, index));
+            }
+        }
+        best.map(|(_, index)| index)
+    }
 }
 
 /// Bucket and key of a path, decoded, otherwise as sent.
@@ -110,6 +141,13 @@ fn pattern_labels(operation: &'static Operation, path: &str, query: Option<&str>
         Some(())
     })?;
     Some(labels)
+}
+
+/// Whether pattern and path are the same up to the first label: of a hundred operations a few are left.
+fn begins_alike(pattern: &str, path: &str) -> bool {
+    let (pattern, path) = (pattern.trim_start_matches('/'), path.trim_start_matches('/'));
+    let fixed = pattern.bytes().take_while(|byte| !matches!(byte, b'{' | b'?'));
+    fixed.zip(path.bytes()).all(|(one, other)| one == other)
 }
 
 /// Goes along an operation's pattern and the path; tells each label and its text. `None`: they do not match, or `found`

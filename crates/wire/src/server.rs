@@ -21,7 +21,7 @@ use crate::{
     xml::escape,
 };
 
-pub use crate::route::{Labels, match_bucket_route, match_route};
+pub use crate::route::{BucketRoutes, Labels, match_route};
 pub use failure::error_response;
 
 /// Reads, validates, calls, and writes the answer or the error, with request ids. Never fails: every error is an
@@ -131,8 +131,10 @@ const BUCKETS_HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 pub fn host_id(request_id: &RequestId) -> String {
     use base64::Engine as _;
     let mut bytes = [0; 57];
-    let text = request_id.as_str().bytes().cycle();
-    bytes.iter_mut().zip(text).for_each(|(byte, letter)| *byte = letter);
+    let text = request_id.as_str().as_bytes();
+    for piece in bytes.chunks_mut(text.len().max(1)) {
+        piece.iter_mut().zip(text).for_each(|(byte, letter)| *byte = *letter);
+    }
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 

@@ -14,11 +14,11 @@ use http::{Method, request::Parts};
 use moln_kernel::{ApiError, encoding::percent_decode};
 use moln_wire::{
     Operation, Protocol, Service, ServiceModel,
-    server::{match_bucket_route, match_route, operation_index},
+    server::{BucketRoutes, match_route, operation_index},
     site::Site,
 };
 
-use crate::sigv4::Presented;
+use crate::{names, sigv4::Presented};
 pub use host::{HostName, without_port};
 
 /// Default limit of a request's body: every AWS service without streaming stays under it (Lambda's 6 MB, `DynamoDB`'s
@@ -82,6 +82,8 @@ pub struct Router {
     by_target: HashMap<&'static str, usize>,
     hosts: Vec<(String, usize)>,
     sites: Vec<Arc<dyn Site>>,
+    /// The operations of the service whose paths are buckets and keys.
+    buckets: BucketRoutes,
 }
 
 /// What the head of a request tells.
@@ -146,7 +148,9 @@ impl Router {
             }
         }
         hosts.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        Self { services, by_target, hosts, sites: Vec::new() }
+        let buckets = services.iter().map(|entry| entry.service.model()).find(|model| model.buckets);
+        let buckets = buckets.map(BucketRoutes::new).unwrap_or_default();
+        Self { services, by_target, hosts, sites: Vec::new(), buckets }
     }
 
     /// Sites are asked first, in this order, for every request.
@@ -196,12 +200,12 @@ impl Router {
     ) -> Addressed<'a> {
         let host = HostName::parse(authority, &self.hosts);
         let region = host.region;
-        if let Some(target) = head.headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
+        if let Some(target) = head.headers.get(&names::TARGET).and_then(|value| value.to_str().ok()) {
             let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
             let service = self.by_target.get(prefix).copied();
             return Addressed { service, region, bucket: None, mark: Mark::Target(operation) };
         }
-        if head.headers.get("smithy-protocol").is_some_and(|value| value == "rpc-v2-cbor")
+        if head.headers.get(&names::PROTOCOL).is_some_and(|value| value == "rpc-v2-cbor")
             && let Some((name, operation)) = rpc_path(head.uri.path())
         {
             let service = self.by_target.get(name).copied();
@@ -307,7 +311,7 @@ impl Router {
         };
         let Some(service) = service else {
             let target =
-                head.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+                head.headers.get(&names::TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
             return Err(no_service(protocol, target.split('.').next().unwrap_or_default()));
         };
         // Clients that send the other JSON version are answered in the service's own.
@@ -369,7 +373,7 @@ impl Router {
         let Some(protocol) = model.protocols.iter().find(rest) else { return Err(Lost::UnknownOperation) };
         let (method, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query());
         let found = if model.buckets {
-            match_bucket_route(model, method, path, query, &head.headers)
+            self.buckets.find(method, path, query, &head.headers)
         } else {
             match_route(model, method, path, query).map(|(operation, _)| operation)
         };

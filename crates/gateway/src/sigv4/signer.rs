@@ -7,6 +7,8 @@ use moln_kernel::{
 };
 use ring::hmac;
 
+use crate::names;
+
 use super::{
     ALGORITHM, EMPTY_SHA256, TERMINATOR, amz_date, canonical::Canonical, key, verify::string_to_sign,
 };
@@ -54,7 +56,7 @@ pub fn sign(
     names.sort_unstable();
     let signed_headers = names.join(";");
     // Chunked and unsigned payloads name themselves in the header.
-    let named = headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let named = headers.get(&names::CONTENT_SHA256).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let payload = named.unwrap_or_else(|| hex(key::sha256(body).as_ref()));
     let canonical = Canonical {
         method: method.as_str(),

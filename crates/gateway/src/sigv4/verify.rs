@@ -11,6 +11,8 @@ use moln_kernel::{
 };
 use ring::hmac;
 
+use crate::names;
+
 use super::{
     ALGORITHM, ChunkChain, EMPTY_SHA256, Failure, Form, MAX_EXPIRES_SECONDS, MAX_SKEW_SECONDS, Presented,
     TERMINATOR, UNSIGNED_PAYLOAD, amz_date,
@@ -139,7 +141,7 @@ impl Verifier {
         let at = match claims.form {
             Form::Legacy => None,
             Form::Presigned => claims.timestamp.as_deref().and_then(parse_amz_date),
-            Form::Header => match headers.get("x-amz-date") {
+            Form::Header => match headers.get(&names::DATE) {
                 Some(date) => date.to_str().ok().and_then(parse_amz_date),
                 None => {
                     headers.get(http::header::DATE).and_then(|d| d.to_str().ok()).and_then(parse_date_header)
@@ -220,7 +222,7 @@ fn token_fits(claims: &Presented<'_>, credential: &Credential, headers: &HeaderM
     let Some(want) = &credential.session_token else {
         return Ok(());
     };
-    let header = headers.get("x-amz-security-token").map(http::HeaderValue::as_bytes);
+    let header = headers.get(&names::SECURITY_TOKEN).map(http::HeaderValue::as_bytes);
     let got = claims.token.as_deref().map(str::as_bytes).or(header).unwrap_or_default();
     // Compared by their hashes, so that the time it takes tells nothing about the token.
     if key::sha256(got).as_ref() == key::sha256(want.as_bytes()).as_ref() {
@@ -267,7 +269,7 @@ fn payload<'a>(
             Cow::Owned(hex(key::sha256(body).as_ref()))
         }
     };
-    match headers.get("x-amz-content-sha256").map(http::HeaderValue::to_str) {
+    match headers.get(&names::CONTENT_SHA256).map(http::HeaderValue::to_str) {
         Some(Ok(named)) if named == UNSIGNED_PAYLOAD || named.starts_with("STREAMING-") => Ok(named.into()),
         Some(Ok(claimed)) => {
             let Some(body) = body else { return Ok(claimed.into()) };

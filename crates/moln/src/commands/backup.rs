@@ -31,7 +31,7 @@ pub(super) async fn save(options: &Backup) -> Result<ExitCode, Failure> {
             if fs::read_dir(data).map_or(true, |mut entries| entries.next().is_none()) {
                 return Err(Failure::usage(format!("there is no data directory {}.", data.display())));
             }
-            let store = compose::open(data)?;
+            let store = compose::open(data, None)?;
             let blobs = compose::open_blobs(data)?;
             compose::backup(&store, &blobs, &mut target).map_err(|why| Failure::new(format!("{why}.")))?;
             store.close().map_err(|why| Failure::new(format!("the store did not close cleanly: {why}.")))?;

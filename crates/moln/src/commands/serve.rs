@@ -4,6 +4,7 @@ use std::{io, process::ExitCode, sync::Arc};
 
 use moln_gateway::server::{Listener, Tls, serve};
 use moln_sandbox::LauncherProcess;
+use moln_store::Threads;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -25,18 +26,28 @@ pub(super) fn run(options: Serve) -> Result<ExitCode, Failure> {
     let launcher = sandbox::fork(&config)?;
     logging::start(config.log_level, config.log_format);
     raise_open_files(config.limits.connections);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let threads = Arc::new(Threads::default());
+    let (parking, unparking) = (Arc::clone(&threads), Arc::clone(&threads));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(move || parking.parks())
+        .on_thread_unpark(move || unparking.unparks())
+        .build();
     let runtime = runtime.map_err(|why| Failure::new(format!("the system gives no threads: {why}")))?;
-    runtime.block_on(serve_until_stopped(config, launcher))?;
+    runtime.block_on(serve_until_stopped(config, launcher, threads))?;
     // Whatever still runs has had its time.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve_until_stopped(config: Config, launcher: LauncherProcess) -> Result<(), Failure> {
+async fn serve_until_stopped(
+    config: Config,
+    launcher: LauncherProcess,
+    threads: Arc<Threads>,
+) -> Result<(), Failure> {
     let launcher = sandbox::attach(launcher, config.isolate_functions)?;
     let listeners = bind(&config.listen, config.tls.as_ref())?;
-    let store = compose::open(&config.data)?;
+    let store = compose::open(&config.data, Some(threads))?;
     let (stop, mut stopped) = watch::channel(false);
     let (limits, tls, data) = (config.limits, config.tls.clone(), config.data.clone());
     let platform = listeners.first().map(|listener| (listener.scheme(), listener.address()));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
@@ -28,6 +28,8 @@ pub(crate) struct Bucket {
     /// The row's version.
     version: Version,
     settings: HashMap<u8, Bytes>,
+    /// The rule of ownership, once it was asked for: every upload does.
+    pub(crate) rule: OnceLock<String>,
 }
 
 impl Bucket {
@@ -38,7 +40,7 @@ impl Bucket {
         };
         let stored = configuration::single(from, row.number).map_err(unreadable)?;
         let settings = stored.into_iter().map(|stored| (stored.kind, stored.content)).collect();
-        Ok(Some(Self { name: name.to_owned(), row, version, settings }))
+        Ok(Some(Self { name: name.to_owned(), row, version, settings, rule: OnceLock::new() }))
     }
 
     /// What is set of a kind.

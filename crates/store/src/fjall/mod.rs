@@ -2,7 +2,8 @@
 //!
 //! * One process owns the directory (a lock); one thread writes ([`sequencer`]): it takes all queued commits, judges them
 //!   in order, writes them as one atomic fjall batch with one `fdatasync`, and only then shows them to readers. fjall's
-//!   own transactions are not used: they hold the commit lock across the sync.
+//!   own transactions are not used: they hold the commit lock across the sync. While all threads that commit have work,
+//!   it waits up to a millisecond for what they are about to commit ([`Threads`]).
 //! * A snapshot is a fully committed, durable prefix of all commits; taking one costs a lock and a count.
 //! * A failed write or sync is never tried again: everybody waiting hears [`CommitError::Fatal`], then
 //!   [`Options::on_fatal`] stops the process. What the disk holds is decided at the next start, from the journal.
@@ -41,7 +42,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     Batch, CommitError, Committed, KeyRange, Kv, Limits, Op, Pending, Snapshot, Stats, Store, StoreError,
-    Version, failpoint, kv::Room, stats::Counters, watchers::Watchers,
+    Threads, Version, failpoint, kv::Room, stats::Counters, watchers::Watchers,
 };
 use directory::Directory;
 pub(crate) use directory::RESTORING;
@@ -62,6 +63,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Bytes written before a table is made of them; up to four times as much is in memory while tables are written.
     pub memtable_bytes: u64,
+    /// The threads that commit, when they tell whether they are busy.
+    pub threads: Option<Arc<Threads>>,
     /// Called once when the disk fails, after everybody waiting was told. The default stops the process: nothing may go
     /// on as if it were durable.
     pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
@@ -74,6 +77,7 @@ impl Options {
             dir: dir.into(),
             cache_bytes: 16 << 20,
             memtable_bytes: 10 << 20,
+            threads: None,
             on_fatal: Arc::new(|_| std::process::abort()),
         }
     }
@@ -148,7 +152,8 @@ impl FjallStore {
         if !purges.is_empty() {
             shared.sweeper.wake();
         }
-        let sequencer = Sequencer::new(Arc::clone(&shared), found.versions, reserved, purges);
+        let sequencer =
+            Sequencer::new(Arc::clone(&shared), options.threads, found.versions, reserved, purges);
         let sweeping = Arc::clone(&shared);
         let threads = vec![
             spawn("store-sequencer", move || sequencer.run())?,

@@ -87,14 +87,27 @@ impl Queue {
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.asleep = false;
+        self.hand_out(state, into);
+        true
+    }
+
+    /// Takes what has come since, too.
+    pub(crate) fn more(&self, into: &mut VecDeque<Job>) {
+        self.hand_out(self.lock(), into);
+    }
+
+    fn hand_out(&self, mut state: MutexGuard<'_, State>, into: &mut VecDeque<Job>) {
         let was_full = state.is_full();
         state.bytes = 0;
-        std::mem::swap(&mut state.jobs, into);
+        if into.is_empty() {
+            std::mem::swap(&mut state.jobs, into);
+        } else {
+            into.append(&mut state.jobs);
+        }
         drop(state);
         if was_full {
             self.room.notify_waiters();
         }
-        true
     }
 
     /// Takes no more. What is queued is still handed out.

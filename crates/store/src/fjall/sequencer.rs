@@ -19,7 +19,7 @@ use super::{
     view::Visible,
 };
 use crate::{
-    CommitError, Committed, KeyRange, StoreError, Version, failpoint,
+    CommitError, Committed, KeyRange, StoreError, Threads, Version, failpoint,
     sequence::{Base, Group, Sequence, Touched},
 };
 
@@ -27,12 +27,15 @@ use crate::{
 const GROUP_BYTES: usize = 4 << 20;
 /// or this many commits.
 const GROUP_COMMITS: usize = 4_096;
+/// So many commits need not wait for more.
+const COMPANY: usize = 16;
 /// A range of up to this many keys is removed key by key, a larger one by a purge.
 const FEW_KEYS: usize = 256;
 
 /// The sequencer's state; lives on its thread.
 pub(crate) struct Sequencer {
     shared: Arc<Shared>,
+    threads: Option<Arc<Threads>>,
     sequence: Sequence,
     group: Group,
     purges: Arc<Vec<Purge>>,
@@ -67,12 +70,14 @@ impl Sequencer {
     /// Goes on from what was found on disk.
     pub(crate) fn new(
         shared: Arc<Shared>,
+        threads: Option<Arc<Threads>>,
         last: Version,
         reserved: Reserved,
         purges: Arc<Vec<Purge>>,
     ) -> Self {
         Self {
             shared,
+            threads,
             sequence: Sequence::new(last),
             group: Group::default(),
             purges,
@@ -87,8 +92,15 @@ impl Sequencer {
         let shared = Arc::clone(&self.shared);
         // Should this thread panic, nobody may go on as if it still committed.
         let _fail_on_panic = FailOnPanic(&shared);
+        if let Some(threads) = &self.threads {
+            threads.gathers_here();
+        }
         let mut jobs = VecDeque::new();
         while shared.queue.take(&mut jobs) {
+            if let Some(threads) = self.threads.as_ref().filter(|_| jobs.len() < COMPANY) {
+                threads.gather();
+                shared.queue.more(&mut jobs);
+            }
             while !jobs.is_empty() {
                 if let Err(why) = self.commit_group(&mut jobs) {
                     self.fail(&why, jobs);

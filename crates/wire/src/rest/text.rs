@@ -76,10 +76,36 @@ impl ShapeReader for TextReader<'_> {
     }
 }
 
+/// Texts in order. Mostly it is one: that takes no list.
+#[derive(Default)]
+pub(super) struct Texts {
+    pub(super) first: Option<String>,
+    more: Vec<String>,
+}
+
+impl Texts {
+    fn push(&mut self, text: String) {
+        match self.first {
+            None => self.first = Some(text),
+            Some(_) => self.more.push(text),
+        }
+    }
+
+    /// All, as one header's text. `None`: there is none.
+    pub(super) fn joined(self) -> Option<String> {
+        let mut all = self.first?;
+        for text in self.more {
+            all.push_str(", ");
+            all.push_str(&text);
+        }
+        Some(all)
+    }
+}
+
 /// A writer of texts: one for a scalar, several for a list, entries for a map.
 pub(super) struct TextWriter {
-    pub(super) texts: Vec<String>,
-    pub(super) entries: Vec<(String, Vec<String>)>,
+    pub(super) texts: Texts,
+    pub(super) entries: Vec<(String, Texts)>,
     member: &'static Member,
     format: TimestampFormat,
     /// Elements of a list quote what a comma would tear apart.
@@ -88,7 +114,7 @@ pub(super) struct TextWriter {
 
 impl TextWriter {
     pub(super) fn new(member: &'static Member, format: TimestampFormat) -> Self {
-        Self { texts: Vec::new(), entries: Vec::new(), member, format, quote: false }
+        Self { texts: Texts::default(), entries: Vec::new(), member, format, quote: false }
     }
 }
 

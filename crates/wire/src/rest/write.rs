@@ -13,6 +13,9 @@ use crate::{
     xml::{Dialect, XmlWriter},
 };
 
+/// As many headers as an object's answer has, and its connection's.
+const HEADERS: usize = 24;
+
 /// The places of a response.
 #[derive(Debug, Default)]
 pub struct Parts {
@@ -35,7 +38,8 @@ pub struct RestWriter {
 impl RestWriter {
     /// `namespace`: the service's XML namespace.
     pub fn new(codec: Codec, namespace: Option<&'static str>) -> Self {
-        Self { codec, namespace, dialect: Dialect::Rest, parts: Parts::default() }
+        let parts = Parts { headers: HeaderMap::with_capacity(HEADERS), ..Parts::default() };
+        Self { codec, namespace, dialect: Dialect::Rest, parts }
     }
 
     /// Writes documents in S3's way.
@@ -72,13 +76,17 @@ impl RestWriter {
         let mut text = TextWriter::new(member, TimestampFormat::HttpDate);
         value.write(&mut text);
         match member.location {
-            Location::Status => self.parts.status = text.texts.first().and_then(|status| status.parse().ok()),
+            Location::Status => self.parts.status = text.texts.first.and_then(|status| status.parse().ok()),
             // An empty list has no header.
-            Location::Header if !text.texts.is_empty() => self.header(named(member.wire), joined(text.texts)),
+            Location::Header => {
+                if let Some(value) = text.texts.joined() {
+                    self.header(named(member.wire), value);
+                }
+            }
             Location::Headers => {
                 for (key, texts) in text.entries {
                     let name = HeaderName::try_from(format!("{}{key}", member.wire)).ok();
-                    self.header(name, joined(texts));
+                    self.header(name, texts.joined().unwrap_or_default());
                 }
             }
             _ => {}
@@ -142,11 +150,6 @@ fn named(wire: &'static str) -> Option<HeaderName> {
         return Some(HeaderName::from_static(wire));
     }
     HeaderName::try_from(wire).ok()
-}
-
-/// The elements of a list, or the one text.
-fn joined(mut texts: Vec<String>) -> String {
-    if texts.len() == 1 { texts.pop().unwrap_or_default() } else { texts.join(", ") }
 }
 
 impl ShapeWriter for RestWriter {

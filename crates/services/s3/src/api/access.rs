@@ -26,11 +26,15 @@ impl Bucket {
     }
 
     /// The rule of ownership.
-    pub(crate) fn ownership(&self) -> Result<String, ApiError> {
+    pub(crate) fn ownership(&self) -> Result<&str, ApiError> {
+        if let Some(rule) = self.rule.get() {
+            return Ok(rule);
+        }
         let set: Option<OwnershipControls> = self.setting(Kind::Ownership)?;
         let rule = set.and_then(|set| set.rules.into_iter().next());
         // A bucket without a rule is one from before there were rules.
-        Ok(rule.map_or_else(|| "ObjectWriter".to_owned(), |rule| rule.object_ownership))
+        let rule = rule.map_or_else(|| "ObjectWriter".to_owned(), |rule| rule.object_ownership);
+        Ok(self.rule.get_or_init(|| rule))
     }
 
     /// Refuses to set a list where lists are switched off, and a public one where that is forbidden.

@@ -51,7 +51,7 @@ impl Buckets {
         let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
         let snapshot = self.store.snapshot();
         let asked = Asked::of_get(input);
-        let found = self.look_up(ctx, &*snapshot, &bucket, &asked, "GET")?;
+        let mut found = self.look_up(ctx, &*snapshot, &bucket, &asked, "GET")?;
         archive::check_readable(
             &found.row,
             ctx.now,
@@ -66,7 +66,7 @@ impl Buckets {
             found.customer.as_ref(),
         )?;
         // The checksum of a range is not known; that of the whole is told when asked for.
-        let checksum = found.checksum.clone().filter(|_| input.checksum_mode.is_some());
+        let checksum = found.checksum.take().filter(|_| input.checksum_mode.is_some());
         let mut output = GetObjectOutput {
             body: Some(body),
             content_range: content_range(&found),
@@ -92,10 +92,10 @@ impl Buckets {
         let bucket = self.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
         let snapshot = self.store.snapshot();
         let asked = Asked::of_head(input);
-        let found = self.look_up(ctx, &*snapshot, &bucket, &asked, "HEAD")?;
+        let mut found = self.look_up(ctx, &*snapshot, &bucket, &asked, "HEAD")?;
         // The same as a read would tell, without the bytes.
         let mut told = GetObjectOutput::default();
-        let checksum = found.checksum.clone().filter(|_| input.checksum_mode.is_some());
+        let checksum = found.checksum.take().filter(|_| input.checksum_mode.is_some());
         self.tell(ctx, &bucket, &found, &asked, &mut told)?;
         let mut output = HeadObjectOutput {
             accept_ranges: told.accept_ranges,
@@ -141,7 +141,7 @@ impl Buckets {
     ) -> Result<Found, ApiError> {
         let action = if asked.version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
         let row = self.version_of(snapshot, bucket, asked.key, asked.version_id, method);
-        let row = match row {
+        let mut row = match row {
             Ok(row) => row,
             // That there is nothing is told to those who may list.
             Err(why) => {
@@ -169,7 +169,7 @@ impl Buckets {
             Content::Parts(count) => Some(count),
             _ => None,
         };
-        let mut checksum = row.checksum.clone();
+        let mut checksum = row.checksum.take();
         let (range, partial) = if let Some(part) = asked.part {
             let (range, of_part) = part_range(snapshot, bucket, &row, part)?;
             // The checksum of a whole of several parts is no part's; the parts' own are told where the whole's is of them.
