@@ -28,7 +28,7 @@ const GROUP_BYTES: usize = 4 << 20;
 /// or this many commits.
 const GROUP_COMMITS: usize = 4_096;
 /// So many commits need not wait for more.
-const COMPANY: usize = 16;
+const ENOUGH: usize = 16;
 /// A range of up to this many keys is removed key by key, a larger one by a purge.
 const FEW_KEYS: usize = 256;
 
@@ -97,7 +97,7 @@ impl Sequencer {
         }
         let mut jobs = VecDeque::new();
         while shared.queue.take(&mut jobs) {
-            if let Some(threads) = self.threads.as_ref().filter(|_| jobs.len() < COMPANY) {
+            if let Some(threads) = self.threads.as_ref().filter(|_| jobs.len() < ENOUGH) {
                 threads.gather();
                 shared.queue.more(&mut jobs);
             }

@@ -76,36 +76,11 @@ impl ShapeReader for TextReader<'_> {
     }
 }
 
-/// Texts in order. Mostly it is one: that takes no list.
-#[derive(Default)]
-pub(super) struct Texts {
-    pub(super) first: Option<String>,
-    more: Vec<String>,
-}
-
-impl Texts {
-    fn push(&mut self, text: String) {
-        match self.first {
-            None => self.first = Some(text),
-            Some(_) => self.more.push(text),
-        }
-    }
-
-    /// All, as one header's text. `None`: there is none.
-    pub(super) fn joined(self) -> Option<String> {
-        let mut all = self.first?;
-        for text in self.more {
-            all.push_str(", ");
-            all.push_str(&text);
-        }
-        Some(all)
-    }
-}
-
-/// A writer of texts: one for a scalar, several for a list, entries for a map.
+/// A writer of a text: a scalar's, or those of a list joined by commas; entries for a map.
 pub(super) struct TextWriter {
-    pub(super) texts: Texts,
-    pub(super) entries: Vec<(String, Texts)>,
+    /// `None`: nothing was written, or an empty list.
+    pub(super) text: Option<String>,
+    pub(super) entries: Vec<(String, Option<String>)>,
     member: &'static Member,
     format: TimestampFormat,
     /// Elements of a list quote what a comma would tear apart.
@@ -114,7 +89,17 @@ pub(super) struct TextWriter {
 
 impl TextWriter {
     pub(super) fn new(member: &'static Member, format: TimestampFormat) -> Self {
-        Self { texts: Texts::default(), entries: Vec::new(), member, format, quote: false }
+        Self { text: None, entries: Vec::new(), member, format, quote: false }
+    }
+
+    fn put(&mut self, text: String) {
+        match &mut self.text {
+            Some(all) => {
+                all.push_str(", ");
+                all.push_str(&text);
+            }
+            none => *none = Some(text),
+        }
     }
 }
 
@@ -132,12 +117,12 @@ impl ShapeWriter for TextWriter {
         for (key, value) in entries {
             let mut writer = TextWriter::new(of, self.format);
             value.write(&mut writer);
-            self.entries.push((key.to_owned(), writer.texts));
+            self.entries.push((key.to_owned(), writer.text));
         }
     }
 
     fn string(&mut self, value: &str) {
-        self.texts.push(if self.member.traits.json_value {
+        self.put(if self.member.traits.json_value {
             STANDARD.encode(value)
         } else if self.quote && value.contains([',', '"']) {
             format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
@@ -147,35 +132,35 @@ impl ShapeWriter for TextWriter {
     }
 
     fn blob(&mut self, value: &Bytes) {
-        self.texts.push(STANDARD.encode(value));
+        self.put(STANDARD.encode(value));
     }
 
     fn boolean(&mut self, value: bool) {
-        self.texts.push(value.to_string());
+        self.put(value.to_string());
     }
 
     fn integer(&mut self, value: i32) {
-        self.texts.push(value.to_string());
+        self.put(value.to_string());
     }
 
     fn long(&mut self, value: i64) {
-        self.texts.push(value.to_string());
+        self.put(value.to_string());
     }
 
     fn float(&mut self, value: f32) {
-        self.texts.push(real(f64::from(value), value.to_string()));
+        self.put(real(f64::from(value), value.to_string()));
     }
 
     fn double(&mut self, value: f64) {
-        self.texts.push(real(value, value.to_string()));
+        self.put(real(value, value.to_string()));
     }
 
     fn timestamp(&mut self, value: Timestamp) {
-        self.texts.push(time::format(value, self.member.timestamp_format(self.format)));
+        self.put(time::format(value, self.member.timestamp_format(self.format)));
     }
 
     fn document(&mut self, value: &serde_json::Value) {
-        self.texts.push(value.to_string());
+        self.put(value.to_string());
     }
 }
 

@@ -76,17 +76,17 @@ impl RestWriter {
         let mut text = TextWriter::new(member, TimestampFormat::HttpDate);
         value.write(&mut text);
         match member.location {
-            Location::Status => self.parts.status = text.texts.first.and_then(|status| status.parse().ok()),
+            Location::Status => self.parts.status = text.text.and_then(|status| status.parse().ok()),
             // An empty list has no header.
             Location::Header => {
-                if let Some(value) = text.texts.joined() {
+                if let Some(value) = text.text {
                     self.header(named(member.wire), value);
                 }
             }
             Location::Headers => {
-                for (key, texts) in text.entries {
+                for (key, value) in text.entries {
                     let name = HeaderName::try_from(format!("{}{key}", member.wire)).ok();
-                    self.header(name, texts.joined().unwrap_or_default());
+                    self.header(name, value.unwrap_or_default());
                 }
             }
             _ => {}
