@@ -62,7 +62,7 @@ impl FunctionsArgs {
             binary: self.moln_bin.clone().unwrap_or_else(|| beside.join("moln")),
             arguments: self.moln_arg.clone(),
             dir: self.dir.clone().unwrap_or(beside),
-            warm: if self.quick { 500 } else { 5_000 },
+            warm: if self.quick { 500 } else { 20_000 },
             starts: if self.quick { 3 } else { 15 },
             measure: Duration::from_secs(if self.quick { 1 } else { 5 }),
             messages: if self.quick { 500 } else { 10_000 },

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import queue
+import socket
 import struct
 import subprocess
 import threading
@@ -61,9 +62,9 @@ class RuntimeApi:
             protocol_version = "HTTP/1.1"
             # One write an answer, as a server of some speed does it.
             wbufsize = 65536
-            disable_nagle_algorithm = True
 
             def setup(self):
+                self.disable_nagle_algorithm = self.request.family == socket.AF_INET
                 super().setup()
                 api.connections += 1
 
@@ -113,10 +114,15 @@ class RuntimeApi:
                     trailers[name.lower()] = value
                 return b"".join(parts), trailers
 
+        self.handler = Handler
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def speak(self, channel):
+        """Serves whoever has the other end."""
+        threading.Thread(target=self.handler, args=(channel, ("channel", 0), self.server), daemon=True).start()
 
     def close(self):
         """Ends every connection."""
@@ -126,9 +132,23 @@ class RuntimeApi:
 
 
 class Function:
-    """A process that runs a handler. `command` is the interpreter with its bootstrap, `own` are variables of the runtime."""
+    """A process that runs a handler. `command` is the interpreter with its bootstrap, `own` are variables of the runtime.
+    `assigned`: it waits to be told its function, over the channel that it then speaks over; `channel`: it has one from the
+    start."""
 
-    def __init__(self, command, code, handler, own=None, env=None, frames=False, cwd=None, assigned=False, layers=None):
+    def __init__(
+        self,
+        command,
+        code,
+        handler,
+        own=None,
+        env=None,
+        frames=False,
+        cwd=None,
+        assigned=False,
+        channel=False,
+        layers=None,
+    ):
         self.api = RuntimeApi()
         self.frames = []
         self.environment = {
@@ -156,14 +176,19 @@ class Function:
             inherited.append(writing)
             self.environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(writing)
         started_with = self.environment
+        self.channel = None
+        if assigned or channel:
+            self.channel, theirs = socket.socketpair()
+            inherited.append(theirs.detach())
+        if channel:
+            started_with = {**self.environment, "MOLN_CHANNEL_FD": str(inherited[-1])}
+            self.api.speak(self.channel)
         if assigned:
-            told, telling = os.pipe()
-            inherited.append(told)
             started_with = {
                 "PATH": os.environ["PATH"],
                 "LANG": "en_US.UTF-8",
                 "TZ": ":UTC",
-                "MOLN_ASSIGNMENT_FD": str(told),
+                "MOLN_ASSIGNMENT_FD": str(inherited[-1]),
                 **(own or {}),
             }
         self.process = subprocess.Popen(
@@ -177,7 +202,6 @@ class Function:
         )
         for descriptor in inherited:
             os.close(descriptor)
-        self.telling = telling if assigned else None
         self.printed = b""
         self._readers = [threading.Thread(target=self._read_printed, daemon=True)]
         if frames:
@@ -188,13 +212,12 @@ class Function:
     def assign(self, code):
         """Tells a pre-warmed process which function it is."""
         told = json.dumps({"env": self.environment, "handler": self.environment["_HANDLER"], "cwd": str(code)}).encode()
-        os.write(self.telling, struct.pack(">I", len(told)) + told)
-        self.dismiss()
+        self.channel.sendall(struct.pack(">I", len(told)) + told)
+        self.api.speak(self.channel)
 
     def dismiss(self):
-        """Closes a pre-warmed process' descriptor."""
-        os.close(self.telling)
-        self.telling = None
+        """Closes a pre-warmed process' channel."""
+        self.channel.close()
 
     def _read_printed(self):
         while data := self.process.stdout.read1(65536):
@@ -258,7 +281,7 @@ class Function:
 
     def close(self):
         """Ends the process."""
-        if self.telling is not None:
+        if self.channel is not None:
             self.dismiss()
         self.process.kill()
         self.process.wait()

@@ -25,7 +25,7 @@ use api::Api;
 /// Invocations per second at sixteen at once: twenty times what a Python emulator without containers did on two cores.
 const RATE: f64 = 5_400.0;
 /// Turns that the kinds of round trip take.
-const TURNS: u32 = 20;
+const TURNS: u32 = 40;
 /// Warm invocation over HTTP, as a multiple of the bare round trip over a Runtime API.
 const WARM: f64 = 2.5;
 /// Cold start over HTTP, as a multiple of the interpreter's own start.
@@ -140,14 +140,23 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
     client.create(&function, language.runtime, &code).await?;
     client.invoke(&function).await?;
 
-    let [socket, bare, warm] = one_at_a_time(plan, api, &function, language, &interpreter).await?;
-    let p50 = warm.quantile_ms(0.5);
+    let turns = one_at_a_time(plan, api, &function, language, &interpreter).await?;
+    let mut all = Kinds::default();
+    for turn in &turns {
+        all.iter_mut().zip(turn).for_each(|(all, turn)| all.merge(turn));
+    }
+    let [socket, bare, warm] = &all;
+    // Within a turn: what slowed the machine down slowed all kinds.
+    let times = |of: fn(&Kinds) -> &Histogram| {
+        let ratio = |turn: &Kinds| turn.last().map(|warm| warm.quantile_ms(0.5) / of(turn).quantile_ms(0.5));
+        median(turns.iter().filter_map(ratio).collect())
+    };
     put("bare socket, p50", socket.quantile_ms(0.5) * 1e3, "µs", None);
     put("bare Runtime API, p50", bare.quantile_ms(0.5) * 1e3, "µs", None);
-    put("warm over HTTP, p50", p50 * 1e3, "µs", None);
+    put("warm over HTTP, p50", warm.quantile_ms(0.5) * 1e3, "µs", None);
     put("warm over HTTP, p99", warm.quantile_ms(0.99) * 1e3, "µs", None);
-    put("warm ÷ bare socket, p50", p50 / socket.quantile_ms(0.5), "×", None);
-    put("warm ÷ bare Runtime API, p50", p50 / bare.quantile_ms(0.5), "×", Some((WARM, true)));
+    put("warm ÷ bare socket, p50", times(|[socket, ..]| socket), "×", None);
+    put("warm ÷ bare Runtime API, p50", times(|[_, bare, _]| bare), "×", Some((WARM, true)));
 
     let rate = at_once(api, &function, 16, plan.measure).await?;
     put("sixteen at once", rate, "per second", (language.name == "node").then_some((RATE, false)));
@@ -177,21 +186,25 @@ async fn measure(plan: &Plan, api: &Arc<Api>, language: &Language, figures: &mut
     Ok(())
 }
 
-/// One invocation after the other: by the bare socket, by the bare Runtime API, over HTTP; in turns, since the machine
-/// changes under us. The first turn of each warms it up.
+/// Round trips by the bare socket, by the bare Runtime API, over HTTP.
+type Kinds = [Histogram; 3];
+
+/// One invocation after the other, of each kind; in turns, since the machine changes under us. Before the first each is
+/// warmed up.
 async fn one_at_a_time(
     plan: &Plan,
     api: &Arc<Api>,
     function: &str,
     language: &Language,
     interpreter: &Path,
-) -> Result<[Histogram; 3]> {
+) -> Result<Vec<Kinds>> {
     let mut client = api.blocking(function)?;
     let mut socket = bare::Socket::start(interpreter, language.bare)?;
     let mut served = bare::Api::start(interpreter, language.bare).await?;
-    let mut times = [Histogram::default(), Histogram::default(), Histogram::default()];
+    let mut turns = Vec::new();
     for turn in 0..=TURNS {
-        let [bytes, http, warm] = &mut times;
+        let mut kinds = Kinds::default();
+        let [bytes, http, warm] = &mut kinds;
         let rounds = if turn == 0 { plan.warm / 2 } else { plan.warm / TURNS };
         socket.rounds(rounds, bytes)?;
         served.rounds(rounds, http).await?;
@@ -200,11 +213,11 @@ async fn one_at_a_time(
             client.invoke()?;
             warm.record(begun.elapsed());
         }
-        if turn == 0 {
-            times = [Histogram::default(), Histogram::default(), Histogram::default()];
+        if turn > 0 {
+            turns.push(kinds);
         }
     }
-    Ok(times)
+    Ok(turns)
 }
 
 /// Invocations a second from so many connections.

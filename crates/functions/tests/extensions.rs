@@ -224,6 +224,7 @@ serve(handler)
     revision.logging.system_level = Some(LogLevel::Debug);
     let revision = Arc::new(revision);
     assert_eq!(bed.value(&revision, json!(1)).await, "WARN");
+    bed.lines.wait("platform.report").await;
     let lines: Vec<Value> = bed.lines.all().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> =
         lines.iter().map(|line| line["type"].as_str().or(line["m"].as_str()).unwrap()).collect();

@@ -62,7 +62,16 @@ pub fn unique() -> u128 {
 
 /// `prefix` and `digits` random lower-case hexadecimal digits, as in `vpc-0a1b2c3d…`: unique, not secret.
 pub fn hex_id(prefix: &str, digits: usize) -> String {
-    pick(prefix, digits, HEX)
+    let mut id = String::with_capacity(prefix.len() + digits);
+    id.push_str(prefix);
+    let mut bits = 0;
+    for at in 0..digits {
+        // A draw has 32 digits.
+        bits = if at.is_multiple_of(32) { unique() } else { bits >> 4 };
+        let digit = HEX.get(usize::try_from(bits & 0xf).unwrap_or(0)).copied().unwrap_or(b'0');
+        id.push(char::from(digit));
+    }
+    id
 }
 
 /// `prefix` and `letters` random upper-case base 32 letters, as in `AKIA…`: unique, not secret.

@@ -121,8 +121,12 @@ impl Lineage {
 fn escape(hop: &str, text: &mut String) {
     // A resource whose name is a number would read as a reference: its first digit is escaped too.
     let number = hop.bytes().all(|b| b.is_ascii_digit());
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b'%');
+    if !number && hop.bytes().all(plain) {
+        return text.push_str(hop);
+    }
     for (at, byte) in hop.bytes().enumerate() {
-        if byte.is_ascii_graphic() && !matches!(byte, b',' | b'%') && !(number && at == 0) {
+        if plain(byte) && !(number && at == 0) {
             text.push(char::from(byte));
         } else {
             // Writing to a string does not fail.

@@ -21,7 +21,7 @@
 //!
 //! # For the front door
 //! [`server::serve`] answers a request whose service, protocol and operation are known; [`server::error_response`]
-//! writes an error before that; [`server::operation_index`] and [`server::match_route`] find operations. Services that
+//! writes an error before that; [`server::operation_index`] and [`server::Routes`] find operations. Services that
 //! own hosts and answer raw HTTP there are [`site::Site`]s.
 
 pub mod cbor;

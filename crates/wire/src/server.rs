@@ -21,11 +21,11 @@ use crate::{
     xml::escape,
 };
 
-pub use crate::route::{BucketRoutes, Labels, match_route};
+pub use crate::route::Routes;
 pub use failure::error_response;
 
 /// Reads, validates, calls, and writes the answer or the error, with request ids. Never fails: every error is an
-/// answer. `operation` is an index into the model's operations (see [`operation_index`], [`match_route`]). The body must be
+/// answer. `operation` is an index into the model's operations (see [`operation_index`], [`Routes`]). The body must be
 /// whole unless the operation's input streams ([`Operation::streams_in`]).
 pub async fn serve(
     service: Arc<dyn Service>,

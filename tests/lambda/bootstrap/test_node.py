@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import socket
 import threading
 import time
 
@@ -383,6 +384,33 @@ def test_a_prewarmed_process_becomes_its_function(node):
     assert answer["env"]["NODE_ENV"] == "production" and answer["name"] == "of-path"
     assert "MOLN_ASSIGNMENT_FD" not in answer["env"]
     assert answer["env"].keys() == function.environment.keys() | {"_X_AMZN_TRACE_ID"}
+
+
+def test_the_channel_is_nobodys_but_the_runtimes(node):
+    node.write(
+        index_js="""
+        const { execFileSync } = require("child_process");
+        exports.handler = async () => ({
+          names: Object.keys(process.env).filter((name) => name.startsWith("MOLN")),
+          child: execFileSync("ls", ["-l", "/proc/self/fd"], { stdio: ["ignore", "pipe", "ignore"] }).toString(),
+        });
+        """
+    )
+    function = node.start("index.handler", channel=True)
+    answer = function.invoke({}).json
+    assert answer["names"] == []
+    # Node.js gives children sockets for what they read and write.
+    assert not re.search(r" ([3-9]|\d\d+) -> socket:", answer["child"])
+    assert function.invoke({}).json["names"] == []
+    assert (function.api.connections, function.api.pipelined) == (1, 2)
+
+
+def test_a_runtime_ends_with_its_channel(one_node):
+    one_node.write(index_js="exports.handler = async () => 1;")
+    function = one_node.start("index.handler", channel=True)
+    assert function.invoke({}).json == 1
+    function.channel.shutdown(socket.SHUT_RDWR)
+    assert function.exit_status() == 1
 
 
 def test_a_prewarmed_process_that_nobody_needs_ends(one_node):

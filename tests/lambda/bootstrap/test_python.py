@@ -368,6 +368,23 @@ def handler(event, context):
     assert answer["path"] == cold["path"]
 
 
+def test_the_channel_is_nobodys_but_the_runtimes(python):
+    python.write(
+        app_py="""
+import os, subprocess
+def handler(event, context):
+    child = subprocess.run(["ls", "-l", "/proc/self/fd"], stdout=subprocess.PIPE, close_fds=False).stdout
+    return {"names": [name for name in os.environ if name.startswith("MOLN")], "child": child.decode()}
+"""
+    )
+    function = python.start("app.handler", channel=True)
+    answer = function.invoke({}).json
+    assert answer["names"] == []
+    assert "socket:" not in answer["child"]
+    assert function.invoke({}).json["names"] == []
+    assert (function.api.connections, function.api.pipelined) == (1, 2)
+
+
 def test_large_events_and_answers(one_python):
     one_python.write(app_py="def handler(event, context):\n    return event['text']\n")
     function = one_python.start("app.handler")

@@ -4,9 +4,13 @@
 //! `/var/task`, layers under `/opt`; our bootstrap under [`BOOTSTRAP`]. Without mounts the process is told the real places
 //! instead (`visible`).
 //!
+//! **The channel.** A process of our bootstraps inherits a socket ([`CHANNEL`] tells its number), over which it speaks the
+//! Runtime API: nobody else can. The listener is there all the same, for extensions and for whoever else asks. Behind a
+//! wrapper, which may do with descriptors what it likes, bootstraps use the listener too.
+//!
 //! **Pre-warmed processes.** Started with [`Start::Generic`], a bootstrap loads what is common, then reads one
-//! [`Assignment`] from the inherited descriptor: a length (4 bytes, big endian) and as many bytes of JSON. It takes over
-//! the environment in it (the whole: nothing of the old one stays), changes directory, closes the descriptor, loads
+//! [`Assignment`] from the channel: a length (4 bytes, big endian) and as many bytes of JSON. It takes over
+//! the environment in it (the whole: nothing of the old one stays), changes directory, loads
 //! the handler and asks for the first invocation. Functions whose variables an interpreter reads as it starts get a process
 //! of their own ([`can_be_assigned`]); search paths (`NODE_PATH`, `PYTHONPATH`) are applied late. End of file instead of an assignment ends it with status 0. Nothing of
 //! `/var/task` and `/opt` is touched before, so both can be bound late.
@@ -38,6 +42,10 @@ pub const LANGUAGE: &str = "/var/lang";
 pub const RUNTIME: &str = "/var/runtime";
 /// Where the code lies; `LAMBDA_TASK_ROOT`.
 pub const TASK: &str = "/var/task";
+/// The variable that tells a bootstrap the number of the channel it inherits; the function does not see it.
+pub const CHANNEL: &str = "MOLN_CHANNEL_FD";
+/// The same in a process that waits for its assignment.
+const ASSIGNMENT: &str = "MOLN_ASSIGNMENT_FD";
 /// Where layers lie.
 pub const LAYERS: &str = "/opt";
 
@@ -63,8 +71,8 @@ pub enum Start<'a> {
     },
     /// Without a function: it waits for an [`Assignment`].
     Generic {
-        /// The number under which the process inherits the reading end.
-        descriptor: i32,
+        /// The number under which the process inherits the channel.
+        channel: i32,
         /// Memory of the functions it may be assigned to, MB.
         memory_mb: u32,
     },
@@ -80,6 +88,8 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     /// Working directory, as seen by the process.
     pub cwd: String,
+    /// It speaks over a channel when it inherits one.
+    pub speaks: bool,
 }
 
 /// What a pre-warmed process is told.
@@ -94,7 +104,7 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// The bytes to write to the process' descriptor.
+    /// The bytes to write to the process' channel.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         let json = serde_json::to_vec(self)?;
         let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
@@ -202,10 +212,12 @@ pub fn launch(
         }
         _ => argv.push(entry.map_or_else(|| visible("/var/task/bootstrap"), visible).into()),
     }
-    if let Start::Generic { descriptor, .. } = start {
-        env.push(("MOLN_ASSIGNMENT_FD".into(), descriptor.to_string()));
+    if let Start::Generic { channel, .. } = start {
+        env.push((ASSIGNMENT.into(), channel.to_string()));
     }
-    Launch { argv, env, cwd: seen(TASK) }
+    let own = installed.runtime.family() != Family::Provided;
+    let speaks = own && !matches!(start, Start::Assigned { wrapper: Some(_), .. });
+    Launch { argv, env, cwd: seen(TASK), speaks }
 }
 
 fn common_environment(runtime: Runtime, seen: &dyn Fn(&str) -> String) -> Vec<(String, String)> {

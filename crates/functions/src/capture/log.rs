@@ -123,10 +123,16 @@ impl Log {
 
     /// What the platform has to say.
     pub(crate) fn platform(&self, event: &Platform<'_>) {
+        self.platform_after(|| {}, event);
+    }
+
+    /// The same when `act` is done, before anybody else says something.
+    pub(crate) fn platform_after(&self, act: impl FnOnce(), event: &Platform<'_>) {
         let level = event.level(self.facts.provisioned);
         let json = self.facts.logging.format == LogFormat::Json;
         let time = self.clock.now();
         let mut state = self.lock();
+        act();
         let record = if json || state.is_heard() { event.record(self.facts.provisioned) } else { None };
         let line = match (&record, json) {
             (Some((kind, record)), true) => {

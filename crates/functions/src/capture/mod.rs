@@ -12,7 +12,7 @@ mod subscriber;
 mod tests;
 
 pub(crate) use log::{Log, LogFacts};
-pub(crate) use pipe::{Pipe, Writer, pipe};
+pub(crate) use pipe::{Pipe, Writer, drain, pipe};
 pub(crate) use platform::{Phase, Platform, Status, Tracing};
 pub(crate) use reader::Form;
 pub(crate) use subscriber::{Destination, Schema, Subscription, Types};

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::{net::unix::pipe::Receiver, task::JoinHandle};
 
 use super::{Form, Log, Source, reader::Reader};
@@ -29,6 +30,19 @@ pub(crate) fn pipe(form: Form, source: Source) -> io::Result<(Pipe, Writer)> {
     let (read, write) = io::pipe()?;
     let file = File::from(OwnedFd::from(read));
     Ok((Pipe { file, source, reader: Mutex::new(Reader::new(form)) }, OwnedFd::from(write)))
+}
+
+/// Takes what processes wrote to their pipes before they said that they are done, and lines that have no end.
+pub(crate) fn drain<'p>(pipes: impl Iterator<Item = &'p Arc<Pipe>> + Clone, log: &Log) {
+    // Most often nothing is there: asked for all at once that costs one call.
+    let mut asked: Vec<_> = pipes.clone().map(|pipe| PollFd::new(&pipe.file, PollFlags::IN)).collect();
+    let known = poll(&mut asked, Some(&Timespec::default())).is_ok();
+    for (pipe, asked) in pipes.zip(&asked) {
+        if !known || !asked.revents().is_empty() {
+            pipe.drain(log);
+        }
+        pipe.finish(log);
+    }
 }
 
 /// What reading came to.
@@ -66,9 +80,8 @@ impl Pipe {
     }
 
     /// Takes what is there now: what a process wrote before it said that it is done. Up to a mebibyte.
-    pub(crate) fn drain(&self, log: &Log) {
+    fn drain(&self, log: &Log) {
         self.read(log, |buffer| (&self.file).read(buffer));
-        self.finish(log);
     }
 
     fn finish(&self, log: &Log) {

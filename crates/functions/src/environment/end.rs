@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Environment, system_millis};
-use crate::{Limits, runtime_api::Wish};
+use crate::{Limits, capture::drain, runtime_api::Wish};
 
 /// Why an environment ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +48,14 @@ impl Environment {
 
     /// Ends it now.
     pub(crate) async fn kill(&self) {
+        self.tell();
         let sandbox = self.sandbox.lock().await.sandbox.take();
         if let Some(sandbox) = sandbox
             && let Err(error) = sandbox.kill().await
         {
             tracing::warn!(function = %self.revision.function, %error, "a sandbox could not be removed");
         }
-        for pipe in &self.pipes {
-            pipe.drain(&self.log);
-        }
+        drain(self.pipes.iter(), &self.log);
         self.log.flush();
     }
 

@@ -1,8 +1,7 @@
 //! One invocation of a running environment.
 
 use std::{
-    fmt::Write as _,
-    sync::Arc,
+    sync::{Arc, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,7 +10,7 @@ use moln_kernel::ids::hex_id;
 
 use crate::{
     Finished, Invocation,
-    capture::{Platform, Status, Tracing},
+    capture::{Platform, Status, Tracing, drain},
     limits::{ANSWER_HELD, START_SHOWN},
     runtime_api::{Answer, Conversation, Event, State, Stream, Wish},
     time::iso,
@@ -50,6 +49,18 @@ pub(crate) struct Unrested {
     answered: Answered,
     /// When its time is over.
     until: tokio::time::Instant,
+}
+
+/// What the log is still to be told of an answered invocation.
+pub(super) struct Untold(Answered, Measured);
+
+/// What an invocation took.
+#[derive(Clone, Copy)]
+struct Measured {
+    duration: Duration,
+    billed: Duration,
+    /// Most memory that was seen, bytes.
+    memory_used: u64,
 }
 
 /// What is known of an invocation when it was answered, for its report.
@@ -93,6 +104,7 @@ impl Environment {
         begun: Begun,
     ) -> Invoked {
         self.wake().await;
+        self.tell();
         let Invocation {
             request_id,
             payload,
@@ -112,11 +124,6 @@ impl Environment {
         self.log.due_to(lineage);
         let sampled = self.revision.tracing || tracing.header.contains("Sampled=1");
         let shown = sampled.then_some(&tracing);
-        self.log.platform(&Platform::Start {
-            request: &request,
-            version: &self.revision.version,
-            tracing: shown,
-        });
 
         let timeout = self.revision.timeout;
         let until = tokio::time::Instant::from_std(begun.at + timeout);
@@ -131,31 +138,45 @@ impl Environment {
             cognito_identity,
             payload,
         };
-        self.tell_extensions(&event, deadline_ms);
         let mut conversation = Conversation::new(&self.api);
+        let start = Platform::Start { request: &request, version: &self.revision.version, tracing: shown };
+        let mut stream = stream;
+        match self.api.look(|state| state.deliver(&event, &mut stream)) {
+            // Most often the runtime waits. It works already while the log is told; what it prints comes after that.
+            Some(mut handed) => {
+                self.log.platform_after(|| handed.send(), &start);
+                conversation.begin(handed);
+            }
+            None => self.log.platform(&start),
+        }
+        self.tell_extensions(&event, deadline_ms);
         let ended = self.answered(&mut conversation, event, stream, until).await;
         let taken = begun.at.elapsed();
-        for pipe in &self.pipes {
-            pipe.drain(&self.log);
-        }
         let status = ended.result.as_ref().map_or_else(Failure::status, |_| Status::Success);
-        self.log.platform(&Platform::RuntimeDone {
-            request: &request,
-            status: &status,
-            duration: taken,
-            produced: ended.result.is_ok().then_some(ended.produced),
-            tracing: shown,
-        });
-
         let tracing = sampled.then_some(tracing);
         let answered = Answered { ended, request, status, taken, begun, tracing };
+        // Where nobody listens the log can be told of a success after the caller.
+        let later =
+            answered.ended.result.is_ok() && !tail && self.api.look(|state| state.extensions.is_empty());
+        if !later {
+            self.runtime_done(&answered);
+        }
         let mut rested = Rested::Well;
         if answered.ended.alive {
             // Who called need not wait for extensions, unless the log's tail is wanted, which ends with the report.
             let first = if tail { until } else { until.min(tokio::time::Instant::now() + ANSWER_HELD) };
             rested = self.rested(&mut conversation, first).await;
+            if later && rested == Rested::Well {
+                let measured = self.measured(&answered, answered.begun.at.elapsed()).await;
+                let finished = self.finished(&answered, measured);
+                *self.untold() = Some(Untold(answered, measured));
+                return Invoked { finished, then: Then::Keep };
+            }
+            if later {
+                self.runtime_done(&answered);
+            }
             if rested == Rested::Not && !tail {
-                let finished = self.finished(&answered, answered.taken).await;
+                let finished = self.finished(&answered, self.measured(&answered, answered.taken).await);
                 let unrested = Unrested { conversation, answered, until };
                 return Invoked { finished, then: Then::Wait(Box::new(unrested)) };
             }
@@ -163,6 +184,33 @@ impl Environment {
         let (mut finished, reason) = self.conclude(&answered, rested).await;
         finished.log_tail = self.log.take_tail();
         Invoked { finished, then: reason.map_or(Then::Keep, Then::End) }
+    }
+
+    /// Tells the log what it was not told of the last invocation. Whoever comes first does: the task that follows the
+    /// answer, the next invocation, the end.
+    pub(crate) fn tell(&self) {
+        let mut untold = self.untold();
+        if let Some(Untold(answered, measured)) = untold.take() {
+            self.runtime_done(&answered);
+            self.report(&answered, measured, &answered.status);
+        }
+    }
+
+    fn untold(&self) -> MutexGuard<'_, Option<Untold>> {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The runtime has answered: what it printed until then comes first.
+    fn runtime_done(&self, answered: &Answered) {
+        let Answered { ended, request, status, taken, tracing, .. } = answered;
+        drain(self.pipes.iter(), &self.log);
+        self.log.platform(&Platform::RuntimeDone {
+            request,
+            status,
+            duration: *taken,
+            produced: ended.result.is_ok().then_some(ended.produced),
+            tracing: tracing.as_ref(),
+        });
     }
 
     /// Waits for what works on, and reports. Why the environment cannot take another invocation; `None`: it can.
@@ -173,7 +221,7 @@ impl Environment {
 
     /// Reports. Why the environment cannot take another invocation; `None`: it can.
     async fn conclude(&self, answered: &Answered, rested: Rested) -> (Finished, Option<Reason>) {
-        let Answered { ended, request, status, taken, begun, tracing } = answered;
+        let Answered { ended, request, status, taken, begun, .. } = answered;
         let timeout = self.revision.timeout;
         let late = (rested == Rested::Not).then_some(Failure::Timeout);
         let late_status = late.as_ref().map(Failure::status);
@@ -184,30 +232,36 @@ impl Environment {
         }
         let taken = if ended.alive { begun.at.elapsed() } else { *taken };
         let taken = if failure == Some(&Failure::Timeout) { taken.max(timeout) } else { taken };
-        let finished = self.finished(answered, taken).await;
-        // In plain text an error that the function itself reported is no failure of its report.
-        let plain = matches!(failure, Some(Failure::Reported(_))) && !self.json();
-        self.log.platform(&Platform::End { request });
-        self.log.platform(&Platform::Report {
-            request,
-            status: if plain { &Status::Success } else { late_status.as_ref().unwrap_or(status) },
-            duration: finished.duration,
-            billed: finished.billed,
-            memory_mb: self.revision.memory_mb,
-            used_mb: finished.memory_used.div_ceil(1 << 20),
-            init: finished.init_duration,
-            tracing: tracing.as_ref(),
-        });
-        self.log.flush();
+        let measured = self.measured(answered, taken).await;
+        self.report(answered, measured, late_status.as_ref().unwrap_or(status));
         let reason = match failure {
             _ if ended.alive && rested == Rested::Well => None,
             Some(Failure::Timeout) => Some(Reason::Timeout),
             _ => Some(Reason::Failure),
         };
-        (finished, reason)
+        (self.finished(answered, measured), reason)
     }
 
-    /// Gives the runtime the event as soon as it waits for one, and waits for the answer.
+    /// The end of an invocation in the log.
+    fn report(&self, answered: &Answered, measured: Measured, status: &Status) {
+        let Answered { ended, request, begun, tracing, .. } = answered;
+        // In plain text an error that the function itself reported is no failure of its report.
+        let reported = matches!(ended.result, Err(Failure::Reported(_))) && *status != Status::Timeout;
+        self.log.platform(&Platform::End { request });
+        self.log.platform(&Platform::Report {
+            request,
+            status: if reported && !self.json() { &Status::Success } else { status },
+            duration: measured.duration,
+            billed: measured.billed,
+            memory_mb: self.revision.memory_mb,
+            used_mb: measured.memory_used.div_ceil(1 << 20),
+            init: begun.init,
+            tracing: tracing.as_ref(),
+        });
+        self.log.flush();
+    }
+
+    /// Gives the runtime the event as soon as it waits for one, unless it has it, and waits for the answer.
     async fn answered(
         &self,
         conversation: &mut Conversation,
@@ -216,12 +270,14 @@ impl Environment {
         until: tokio::time::Instant,
     ) -> Ended {
         let answered = async {
-            let handed = conversation.until(|state| match state.deliver(&event, &mut stream) {
-                Some(handed) => Some(Ok(handed)),
-                None => failed(state).map(Err),
-            });
-            let handed = handed.await?;
-            conversation.begin(handed);
+            if !conversation.has_begun() {
+                let handed = conversation.until(|state| match state.deliver(&event, &mut stream) {
+                    Some(handed) => Some(Ok(handed)),
+                    None => failed(state).map(Err),
+                });
+                let handed = handed.await?;
+                conversation.begin(handed);
+            }
             let answer = conversation.until(|state| {
                 let answer = state.current.as_mut().and_then(|current| current.answer.take());
                 answer.map(Ok).or_else(|| failed(state).map(Err))
@@ -278,7 +334,12 @@ impl Environment {
         });
     }
 
-    async fn finished(&self, answered: &Answered, taken: Duration) -> Finished {
+    async fn measured(&self, answered: &Answered, taken: Duration) -> Measured {
+        let billed = billed(taken, answered.begun.init);
+        Measured { duration: taken, billed, memory_used: self.memory().await }
+    }
+
+    fn finished(&self, answered: &Answered, measured: Measured) -> Finished {
         let Answered { ended, request, begun, .. } = answered;
         // An answer that was given stays given, even when the environment then does not come to rest.
         let (payload, error) = match &ended.result {
@@ -291,10 +352,10 @@ impl Environment {
             payload,
             error,
             log_tail: None,
-            duration: taken,
-            billed: billed(taken, begun.init),
+            duration: measured.duration,
+            billed: measured.billed,
             init_duration: begun.init,
-            memory_used: self.memory().await,
+            memory_used: measured.memory_used,
         }
     }
 }
@@ -347,9 +408,10 @@ pub(crate) fn trace_of(given: Option<&str>, lineage: &str, active: bool, seconds
         _ if active => "1",
         _ => "0",
     };
-    let mut header = format!("Root={trace};Parent={segment};Sampled={sampled}");
+    let mut header = ["Root=", &trace, ";Parent=", &segment, ";Sampled=", sampled].concat();
     if !lineage.is_empty() {
-        let _ = write!(header, ";Lineage={lineage}");
+        header.push_str(";Lineage=");
+        header.push_str(lineage);
     }
     Tracing { header, trace, segment }
 }

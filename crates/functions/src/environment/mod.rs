@@ -29,6 +29,7 @@ use crate::{
 };
 
 use alarm::Alarm;
+use invoke::Untold;
 
 pub(crate) use end::Reason;
 pub(crate) use invoke::{Begun, Invoked, Then, billed};
@@ -46,6 +47,8 @@ pub(crate) struct Environment {
     pub(crate) provisioned: bool,
     api: Arc<Api>,
     log: Arc<Log>,
+    /// What its log was not told of the last invocation.
+    untold: std::sync::Mutex<Option<Untold>>,
     sandbox: Mutex<Held>,
     runtime: Watched,
     pipes: Vec<Arc<Pipe>>,

@@ -3,9 +3,8 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::File,
     io::Write as _,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,7 +18,7 @@ use tokio::{sync::Mutex, time::timeout_at};
 use crate::{
     Family, Revision, Runtime, Settings, Unavailable,
     bootstrap::{self, Assignment, Launch},
-    capture::{Form, Log, Phase, Pipe, Platform, Source, Status, Writer, pipe},
+    capture::{Form, Log, Phase, Pipe, Platform, Source, Status, Writer, drain, pipe},
     environment::{Alarm, Environment, Failure, Held, Prepared, Watched, variables, watch},
     limits::{OPEN_FILES, PROCESSES},
     provision::Installed,
@@ -30,8 +29,8 @@ use crate::{
 const RUNTIME_API: u16 = 9001;
 /// The telemetry descriptor's number in a runtime's process.
 const TELEMETRY: i32 = 3;
-/// The assignment descriptor's number in a pre-warmed process.
-const ASSIGNMENT: i32 = 4;
+/// The channel's number in a process of our bootstraps.
+const CHANNEL: i32 = 4;
 
 /// Where environments run.
 pub(crate) struct Host {
@@ -79,7 +78,7 @@ pub(crate) struct Warm {
     runtime: Watched,
     ended: Arc<Mutex<Option<Exit>>>,
     gone: Arc<tokio::sync::Notify>,
-    assignment: File,
+    channel: UnixStream,
     pipes: Vec<Pipe>,
     installed: Arc<Installed>,
 }
@@ -151,6 +150,7 @@ pub(crate) async fn start(
                 provisioned,
                 api,
                 log: Arc::clone(log),
+                untold: std::sync::Mutex::default(),
                 sandbox: Mutex::new(Held { sandbox: Some(sandbox), frozen: false }),
                 runtime: running.runtime,
                 pipes: running.pipes,
@@ -167,9 +167,7 @@ pub(crate) async fn start(
         }
         Err((failure, running)) => {
             // What it printed before it failed belongs before the report.
-            for pipe in running.iter().flat_map(|running| &running.pipes) {
-                pipe.drain(log);
-            }
+            drain(running.iter().flat_map(|running| &running.pipes), log);
             log.platform(&Platform::InitRuntimeDone { phase, status: &status });
             log.platform(&Platform::InitReport { phase, status: &status, duration: took });
             log.push_subscribers();
@@ -188,10 +186,10 @@ async fn place(
     prepared: &Prepared,
     ready: Option<Warm>,
 ) -> Result<(Sandbox, Option<Waiting>), NotStarted> {
-    if let Some(Warm { sandbox, runtime, ended, gone, assignment, pipes, .. }) = ready {
+    if let Some(Warm { sandbox, runtime, ended, gone, channel, pipes, .. }) = ready {
         // One that has just ended is no reason to fail.
         if sandbox.bind(function_binds(revision, prepared)).await.is_ok() {
-            return Ok((sandbox, Some((runtime, ended, gone, assignment, pipes))));
+            return Ok((sandbox, Some((runtime, ended, gone, channel, pipes))));
         }
     }
     let mut binds = runtime_binds(&prepared.installed);
@@ -268,12 +266,12 @@ pub(crate) async fn warm(
         host.settings.launcher.create(spec(host, name, memory_mb, tmp_mb, runtime_binds(installed))).await?;
     let (output, stdout) = pipe(Form::Lines, Source::Function).map_err(system)?;
     let (frames, telemetry) = pipe(Form::Frames, Source::Function).map_err(system)?;
-    let (read, write) = std::io::pipe().map_err(system)?;
+    let (channel, theirs) = UnixStream::pair().map_err(system)?;
     let stderr = stdout.try_clone().map_err(system)?;
-    let generic = bootstrap::Start::Generic { descriptor: ASSIGNMENT, memory_mb };
+    let generic = bootstrap::Start::Generic { channel: CHANNEL, memory_mb };
     let launch = bootstrap::launch(installed, &|path| sandbox.visible(path), generic, None);
     let env = launch.env.iter().cloned().collect();
-    let extra = vec![(telemetry, TELEMETRY), (OwnedFd::from(read), ASSIGNMENT)];
+    let extra = vec![(telemetry, TELEMETRY), (OwnedFd::from(theirs), CHANNEL)];
     let process = sandbox.spawn(process_spec(launch, &env, "/".into(), stdout, stderr, extra)).await?;
     let (ended, gone) = (Arc::new(Mutex::new(None)), Arc::new(tokio::sync::Notify::new()));
     let (told, notify) = (Arc::clone(&ended), Arc::clone(&gone));
@@ -283,13 +281,12 @@ pub(crate) async fn warm(
         }
         notify.notify_one();
     });
-    let assignment = File::from(OwnedFd::from(write));
     Ok(Warm {
         sandbox,
         runtime,
         ended,
         gone,
-        assignment,
+        channel,
         pipes: vec![output, frames],
         installed: Arc::clone(installed),
     })
@@ -302,7 +299,7 @@ impl Warm {
     }
 }
 
-type Waiting = (Watched, Arc<Mutex<Option<Exit>>>, Arc<tokio::sync::Notify>, File, Vec<Pipe>);
+type Waiting = (Watched, Arc<Mutex<Option<Exit>>>, Arc<tokio::sync::Notify>, UnixStream, Vec<Pipe>);
 
 /// What runs.
 struct Running {
@@ -338,9 +335,9 @@ impl Assembly<'_> {
             start,
             self.prepared.entry,
         );
-        let env = variables::of_runtime(&launch.env, told);
+        let mut env = variables::of_runtime(&launch.env, told);
         let mut pipes = self.extensions(&env).await?;
-        if let Some((runtime, ended, gone, mut assignment, waiting)) = warm {
+        if let Some((runtime, ended, gone, mut channel, waiting)) = warm {
             for pipe in waiting {
                 pipes.push(self.follow(pipe).map_err(|error| broken(&error))?);
             }
@@ -355,8 +352,9 @@ impl Assembly<'_> {
             });
             let assigned = Assignment { env, handler: self.revision.handler.clone(), cwd: launch.cwd };
             let bytes = assigned.encode().map_err(|error| broken(&error))?;
-            // At most 4 KiB of variables: a pipe takes it without waiting. A process that has ended is seen by its end.
-            let _ = assignment.write_all(&bytes);
+            // At most 4 KiB of variables: a socket takes it without waiting. A process that has ended is seen by its end.
+            let _ = channel.write_all(&bytes);
+            self.api.speak(channel).map_err(|error| broken(&error))?;
             return Ok(Running { runtime, pipes });
         }
         if self.revision.runtime.family() == Family::Provided && self.prepared.entry.is_none() {
@@ -373,6 +371,12 @@ impl Assembly<'_> {
             let (frames, telemetry) = pipe(Form::Frames, Source::Function).map_err(|error| broken(&error))?;
             pipes.push(self.follow(frames).map_err(|error| broken(&error))?);
             extra.push((telemetry, TELEMETRY));
+        }
+        if launch.speaks {
+            let (channel, theirs) = UnixStream::pair().map_err(|error| broken(&error))?;
+            extra.push((OwnedFd::from(theirs), CHANNEL));
+            env.insert(bootstrap::CHANNEL.into(), CHANNEL.to_string());
+            self.api.speak(channel).map_err(|error| broken(&error))?;
         }
         let program =
             launch.argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
@@ -412,7 +416,8 @@ impl Assembly<'_> {
             pipes.push(self.follow(output).map_err(|error| broken(&error))?);
             self.api.with(|state| state.expect(name));
             let program = self.sandbox.visible("/opt/extensions").join(name);
-            let launch = Launch { argv: vec![program.into()], env: Vec::new(), cwd: "/".into() };
+            let argv = vec![program.into()];
+            let launch = Launch { argv, env: Vec::new(), cwd: "/".into(), speaks: false };
             let spec = process_spec(launch, &env, "/".into(), stdout, stderr, Vec::new());
             let process = self.sandbox.spawn(spec).await.map_err(|error| match error {
                 moln_sandbox::Error::System { .. } => Broken::Failed(Failure::Extension {

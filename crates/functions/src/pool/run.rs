@@ -47,7 +47,12 @@ impl Pool {
         };
         let Invoked { finished, then } = resident.environment.invoke(invocation, stream, begun).await;
         match then {
-            Then::Keep => self.keep(resident),
+            Then::Keep => {
+                let environment = Arc::clone(&resident.environment);
+                self.keep(resident);
+                // Runs on this thread when the answer has left.
+                tokio::spawn(async move { environment.tell() });
+            }
             Then::End(reason) => self.end(resident, reason),
             // Extensions work on, without the caller.
             Then::Wait(unrested) => drop(tokio::spawn(async move {

@@ -25,6 +25,13 @@ pub(super) type Talk = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A connection on which an event waits to go out.
 pub(crate) struct Handed(pub(super) Connection);
 
+impl Handed {
+    /// Sends the event now, as far as that goes.
+    pub(crate) fn send(&mut self) {
+        self.0.try_flush();
+    }
+}
+
 /// Waiting for the runtime, and serving it meanwhile. What is still being said when this is dropped goes on in a task.
 pub(crate) struct Conversation {
     api: Arc<Api>,
@@ -35,6 +42,11 @@ impl Conversation {
     /// Nothing is said yet.
     pub(crate) fn new(api: &Arc<Api>) -> Self {
         Self { api: Arc::clone(api), talk: None }
+    }
+
+    /// Whether there is something to say.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.talk.is_some()
     }
 
     /// The event goes out as soon as somebody waits here.

@@ -2,14 +2,11 @@
 //! the round trip of an invocation is what it costs: an answer and the next event go out in one write when the client asked
 //! for both in one.
 
-use std::{io, ops::Range};
+use std::{io, mem::MaybeUninit, ops::Range};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
+use super::socket::Socket;
 use crate::limits::HEAD;
 
 const MAX_HEADERS: usize = 100;
@@ -84,7 +81,7 @@ pub(super) enum NoHead {
 
 /// A connection and what was read ahead.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Socket,
     read: BytesMut,
     /// Answers that wait for the next one to go out with it.
     out: Vec<u8>,
@@ -108,7 +105,7 @@ enum Body {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Socket) -> Self {
         Self {
             stream,
             read: BytesMut::new(),
@@ -155,9 +152,9 @@ impl Connection {
     }
 
     fn parse(&mut self) -> Result<Option<Head>, NoHead> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        let end = match request.parse(&self.read) {
+        let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut []);
+        let end = match request.parse_with_uninit_headers(&self.read, &mut headers) {
             Ok(httparse::Status::Complete(end)) if end > HEAD => return Err(NoHead::Bad(431)),
             Ok(httparse::Status::Complete(end)) => end,
             Ok(httparse::Status::Partial) => return Ok(None),

@@ -6,6 +6,7 @@ mod extensions;
 mod http;
 mod invocations;
 mod serve;
+mod socket;
 mod state;
 mod telemetry;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 use std::{
     net::TcpListener,
+    os::unix::net::UnixStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -27,7 +29,9 @@ use tokio::{
 
 use crate::{Revision, capture::Log};
 
-use conversation::Talk;
+use conversation::{Talk, converse};
+use http::Connection;
+use socket::Socket;
 
 pub(crate) use conversation::Conversation;
 pub(crate) use invocations::error_document;
@@ -41,7 +45,7 @@ pub(crate) struct Api {
     telemetry: bool,
     state: Mutex<State>,
     changed: Notify,
-    /// Connections that nobody serves any more who waited for an answer, for whoever serves the rest.
+    /// Channels, and connections that nobody serves any more who waited for an answer: for whoever serves the rest.
     strays: UnboundedSender<Talk>,
     left: Mutex<Option<UnboundedReceiver<Talk>>>,
 }
@@ -87,6 +91,15 @@ impl Api {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
         let strays = left.ok_or(std::io::ErrorKind::AlreadyExists)?;
         Ok(Serving(tokio::spawn(serve::serve(Arc::clone(self), listener, peers, strays))))
+    }
+
+    /// Speaks over a channel that one of our bootstraps has the other end of.
+    pub(crate) fn speak(self: &Arc<Self>, channel: UnixStream) -> std::io::Result<()> {
+        channel.set_nonblocking(true)?;
+        let channel = Socket::Channel(tokio::net::UnixStream::from_std(channel)?);
+        // Nobody takes it when the environment has ended.
+        let _ = self.strays.send(Box::pin(converse(Arc::clone(self), Connection::new(channel))));
+        Ok(())
     }
 
     /// Looks at the state, or changes it; whoever waits looks again.

@@ -13,6 +13,7 @@ use super::{
     Api,
     conversation::{Talk, converse},
     http::{Connection, Head},
+    socket::Socket,
     state::Refusal,
 };
 use crate::limits::{CONNECTIONS, SMALL_BODY};
@@ -30,7 +31,8 @@ pub(super) enum Then {
     Close,
 }
 
-/// Takes connections until it is dropped; they end with it. `strays` are connections that somebody else served so far.
+/// Takes connections until it is dropped; they end with it. `strays` are those that
+/// did not come to the listener, or that somebody else served so far.
 pub(super) async fn serve(
     api: Arc<Api>,
     listener: TcpListener,
@@ -48,7 +50,7 @@ pub(super) async fn serve(
                         continue;
                     }
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(converse(Arc::clone(&api), Connection::new(stream)));
+                    connections.spawn(converse(Arc::clone(&api), Connection::new(Socket::Tcp(stream))));
                 }
                 // Out of descriptors: others will be closed.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,

@@ -402,6 +402,7 @@ fn is_uuid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime_api::socket::Socket;
 
     fn event(id: &str) -> Event {
         Event {
@@ -419,7 +420,7 @@ mod tests {
     async fn connected() -> (Connection, tokio::net::TcpStream) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Connection::new(listener.accept().await.unwrap().0), client)
+        (Connection::new(Socket::Tcp(listener.accept().await.unwrap().0)), client)
     }
 
     #[tokio::test]

@@ -290,8 +290,16 @@ impl Bed {
         Code::Directory(self.files(&[(&format!("extensions/{name}"), &format!("{EXTENSION}{lines}"))]))
     }
 
+    /// An invocation, and what the log is told of it, which may come after the answer.
     pub async fn invoke(&self, revision: &Arc<Revision>, payload: Value) -> Finished {
-        self.functions.invoke(revision, invocation(payload)).await.unwrap()
+        let call = invocation(payload);
+        let end = format!("END RequestId: {}", call.request_id);
+        let finished = self.functions.invoke(revision, call).await.unwrap();
+        // Extensions keep an invocation from ending.
+        if revision.logging.format == LogFormat::Text && revision.layers.is_empty() {
+            self.lines.wait(&end).await;
+        }
+        finished
     }
 
     /// The value that a successful invocation answers.

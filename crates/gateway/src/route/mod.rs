@@ -14,7 +14,7 @@ use http::{Method, request::Parts};
 use moln_kernel::{ApiError, encoding::percent_decode};
 use moln_wire::{
     Operation, Protocol, Service, ServiceModel,
-    server::{BucketRoutes, match_route, operation_index},
+    server::{Routes, operation_index},
     site::Site,
 };
 
@@ -82,8 +82,8 @@ pub struct Router {
     by_target: HashMap<&'static str, usize>,
     hosts: Vec<(String, usize)>,
     sites: Vec<Arc<dyn Site>>,
-    /// The operations of the service whose paths are buckets and keys.
-    buckets: BucketRoutes,
+    /// The operations of each service, for those that speak REST.
+    routes: Vec<Routes>,
 }
 
 /// What the head of a request tells.
@@ -148,9 +148,8 @@ impl Router {
             }
         }
         hosts.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        let buckets = services.iter().map(|entry| entry.service.model()).find(|model| model.buckets);
-        let buckets = buckets.map(BucketRoutes::new).unwrap_or_default();
-        Self { services, by_target, hosts, sites: Vec::new(), buckets }
+        let routes = services.iter().map(|entry| Routes::new(entry.service.model())).collect();
+        Self { services, by_target, hosts, sites: Vec::new(), routes }
     }
 
     /// Sites are asked first, in this order, for every request.
@@ -372,11 +371,7 @@ impl Router {
         let rest = |p: &&Protocol| matches!(p, Protocol::RestJson | Protocol::RestXml);
         let Some(protocol) = model.protocols.iter().find(rest) else { return Err(Lost::UnknownOperation) };
         let (method, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query());
-        let found = if model.buckets {
-            self.buckets.find(method, path, query, &head.headers)
-        } else {
-            match_route(model, method, path, query).map(|(operation, _)| operation)
-        };
+        let found = self.routes.get(service).and_then(|it| it.find(method, path, query, &head.headers));
         let Some(operation) = found else {
             if model.buckets {
                 return Err(Lost::Error(*protocol, Some(model), nothing_there(head)));

@@ -38,13 +38,13 @@ pub struct RestWriter {
 impl RestWriter {
     /// `namespace`: the service's XML namespace.
     pub fn new(codec: Codec, namespace: Option<&'static str>) -> Self {
-        let parts = Parts { headers: HeaderMap::with_capacity(HEADERS), ..Parts::default() };
-        Self { codec, namespace, dialect: Dialect::Rest, parts }
+        Self { codec, namespace, dialect: Dialect::Rest, parts: Parts::default() }
     }
 
     /// Writes documents in S3's way.
     pub fn buckets(mut self) -> Self {
         self.dialect = Dialect::Buckets;
+        self.parts.headers.reserve(HEADERS);
         self
     }
 

@@ -22,7 +22,8 @@ pub(super) fn response(
     output: &dyn WriteShape,
     request_id: &RequestId,
 ) -> Response<ByteStream> {
-    let mut body = Vec::with_capacity(512);
+    let rest_alone = matches!(protocol, Protocol::RestJson | Protocol::RestXml);
+    let mut body = Vec::with_capacity(if rest_alone { 0 } else { 512 });
     match protocol {
         Protocol::Json10 | Protocol::Json11 if operation.events_out().is_some() => {
             return json_events(protocol, model, operation, output, request_id);

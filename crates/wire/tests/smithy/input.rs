@@ -30,7 +30,8 @@ pub(crate) fn run(suite: &Json, case: &Json) -> Result<(), String> {
         _ => Bytes::copy_from_slice(body.as_bytes()),
     };
     if matches!(protocol, Protocol::RestJson | Protocol::RestXml) {
-        let route = server::match_route(model, head.method.as_str(), head.uri.path(), head.uri.query());
+        let routes = server::Routes::new(model);
+        let route = routes.find(head.method.as_str(), head.uri.path(), head.uri.query(), &head.headers);
         if route.is_none() {
             return Err(format!("{} does not match {}", head.uri, model.operations[0].uri));
         }

@@ -1,7 +1,7 @@
 "use strict";
 // The Runtime API over one raw connection: an answer and the request for the next invocation leave in one write.
 
-const { connect } = require("./socket.js");
+const { connect, inherit } = require("./socket.js");
 
 const PREFIX = "/2018-06-01/runtime/";
 const HEAD_END = "\r\n\r\n";
@@ -10,8 +10,11 @@ const HEAD = 4096;
 const LENGTH = "content-length";
 
 exports.RuntimeApi = class RuntimeApi {
-  /** @param address `host:port` */
-  constructor(address) {
+  /**
+   * @param address `host:port`
+   * @param channel number of an inherited socket to speak over instead, or undefined
+   */
+  constructor(address, channel) {
     const colon = address.lastIndexOf(":");
     this.host = address.slice(0, colon);
     this.port = Number(address.slice(colon + 1)) || 80;
@@ -22,7 +25,9 @@ exports.RuntimeApi = class RuntimeApi {
     this.body = null; // an answer whose body is not whole
     // What is kept of the buffer is copied. Without the Runtime API there is nothing left to do; the environment is being
     // replaced.
-    this.socket = connect(this.host, this.port, (buffer, count) => this.received(buffer, count), () => process.exit(1));
+    const received = (buffer, count) => this.received(buffer, count);
+    const ended = () => process.exit(1);
+    this.socket = channel === undefined ? connect(this.host, this.port, received, ended) : inherit(Number(channel), received, ended);
   }
 
   /** While a handler runs the connection does not keep the event loop going; while an invocation is awaited it does. */

@@ -10,7 +10,6 @@ exports.receive = function receive(descriptor) {
   require("./redirect.js").install();
   const length = readExactly(descriptor, 4).readUInt32BE(0);
   const { env, cwd } = JSON.parse(readExactly(descriptor, length).toString("utf8"));
-  fs.closeSync(descriptor);
   const modules = process.env.NODE_PATH;
   for (const name of Object.keys(process.env)) {
     if (!(name in env)) delete process.env[name];

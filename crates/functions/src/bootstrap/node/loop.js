@@ -22,8 +22,9 @@ let ending = false;
 // What happens when nothing is left to do for the event loop.
 let whenIdle = () => {};
 
-exports.start = async function start() {
-  api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
+/** @param channel number of an inherited socket, if there is one */
+exports.start = async function start(channel) {
+  api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API, channel);
   api.keepAlive(false);
   streaming.install();
   redirect.watch();

@@ -6,37 +6,65 @@ const BUFFER = 65536;
 
 /** Connects; `received(buffer, count)` gets what comes, always in the same buffer, `ended()` is told of the end. */
 exports.connect = function connect(host, port, received, ended) {
-  return (/^[\d.]+$/.test(host) && bare(host, port, received, ended)) || usual(host, port, received, ended);
+  return (/^[\d.]+$/.test(host) && bareTcp(host, port, received, ended)) || usual({ host, port }, received, ended);
 };
 
-function bare(host, port, received, ended) {
-  let handle;
-  let wrap;
-  let stream;
+/** The same for a socket that the process inherited. */
+exports.inherit = function inherit(fd, received, ended) {
+  return bareChannel(fd, received, ended) || usual({ fd, readable: true, writable: true }, received, ended);
+};
+
+function bareTcp(host, port, received, ended) {
+  const bare = inside("tcp_wrap", ({ TCP, constants }) => new TCP(constants.SOCKET));
+  if (bare === null) return null;
+  const { wrap, handle } = bare;
+  handle.setNoDelay(true);
+  const socket = served(bare, received, ended);
+  const connecting = new wrap.TCPConnectWrap();
+  connecting.oncomplete = (status) => {
+    if (status !== 0 || handle.readStart() !== 0) ended();
+  };
+  if (handle.connect(connecting, host, port) !== 0) ended();
+  return socket;
+}
+
+function bareChannel(fd, received, ended) {
+  const bare = inside("pipe_wrap", ({ Pipe, constants }) => new Pipe(constants.SOCKET));
+  if (bare === null) return null;
   try {
-    wrap = process.binding("tcp_wrap");
-    stream = process.binding("stream_wrap");
-    handle = new wrap.TCP(wrap.constants.SOCKET);
-    const known = typeof stream.kReadBytesOrError === "number" && stream.streamBaseState && stream.WriteWrap &&
-      [handle.useUserBuffer, handle.writeLatin1String, handle.writeUtf8String].every((it) => typeof it === "function");
-    if (!known) return null;
+    // Some versions throw, others give a number.
+    if (bare.handle.open(fd) < 0) return null;
   } catch (_) {
     return null;
   }
+  const socket = served(bare, received, ended);
+  if (bare.handle.readStart() !== 0) ended();
+  return socket;
+}
+
+/** A handle and what it is used with, if the inside is as expected. */
+function inside(binding, make) {
+  try {
+    const wrap = process.binding(binding);
+    const stream = process.binding("stream_wrap");
+    const handle = make(wrap);
+    const known = typeof stream.kReadBytesOrError === "number" && stream.streamBaseState && stream.WriteWrap &&
+      [handle.useUserBuffer, handle.writeLatin1String, handle.writeUtf8String].every((it) => typeof it === "function");
+    return known ? { wrap, stream, handle } : null;
+  } catch (_) {
+    return null;
+  }
+}
+
+function served({ stream, handle }, received, ended) {
   const state = stream.streamBaseState;
   const buffer = Buffer.allocUnsafeSlow(BUFFER);
-  handle.setNoDelay(true);
   handle.useUserBuffer(buffer);
   handle.onread = () => {
     const count = state[stream.kReadBytesOrError];
     if (count > 0) received(buffer, count);
     else if (count < 0) ended();
   };
-  const connecting = new wrap.TCPConnectWrap();
-  connecting.oncomplete = (status) => {
-    if (status !== 0 || handle.readStart() !== 0) ended();
-  };
-  if (handle.connect(connecting, host, port) !== 0) ended();
   return {
     write(text, ascii) {
       const writing = new stream.WriteWrap();
@@ -51,10 +79,12 @@ function bare(host, port, received, ended) {
   };
 }
 
-function usual(host, port, received, ended) {
+function usual(place, received, ended) {
   const onread = { buffer: Buffer.allocUnsafeSlow(BUFFER), callback: (count, buffer) => received(buffer, count) };
-  const socket = require("net").connect({ host, port, onread });
-  socket.setNoDelay(true);
+  const net = require("net");
+  const socket = place.fd === undefined ? net.connect({ ...place, onread }) : new net.Socket({ ...place, onread });
+  if (place.fd === undefined) socket.setNoDelay(true);
+  else socket.resume();
   socket.on("error", ended);
   socket.on("close", ended);
   return {

@@ -1,5 +1,7 @@
 """The Runtime API over one raw connection: an answer and the request for the next invocation leave in one write."""
 
+import os
+
 import _socket
 
 PREFIX = "/2018-06-01/runtime/"
@@ -7,13 +9,19 @@ RECEIVE = 65536
 
 
 class RuntimeApi:
-    """Speaks to `host:port`. A connection that ends ends the process: the environment is being replaced."""
+    """Speaks to `host:port`, or over the inherited socket with that number. A connection that ends ends the process: the
+    environment is being replaced."""
 
-    def __init__(self, address):
-        host, _, port = address.rpartition(":")
-        self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-        self._socket.connect((host, int(port)))
-        self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    def __init__(self, address, channel=None):
+        if channel is None:
+            host, _, port = address.rpartition(":")
+            self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+            self._socket.connect((host, int(port)))
+            self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        else:
+            # Not for processes that the function starts.
+            os.set_inheritable(channel, False)
+            self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, channel)
         self._host = f" HTTP/1.1\r\nHost: {address}\r\n"
         self._next = f"GET {PREFIX}invocation/next{self._host}\r\n".encode()
         self._names = {}

@@ -15,14 +15,16 @@ from .marshal import to_json
 
 def main():
     """The process' life. It ends with status 1 when the function cannot be loaded."""
-    descriptor = os.environ.pop("MOLN_ASSIGNMENT_FD", None)
-    if descriptor is None:
+    assignment = os.environ.pop("MOLN_ASSIGNMENT_FD", None)
+    channel = os.environ.pop("MOLN_CHANNEL_FD", assignment)
+    channel = None if channel is None else int(channel)
+    if assignment is None:
         _tidy(dict(os.environ))
     else:
-        _receive(int(descriptor))
+        _receive(channel)
     sys.path[:] = loading.search_path()
     _finish_interpreter()
-    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"], channel)
     log = Log()
     handler = _load(api, log)
     function = Function()
@@ -36,7 +38,6 @@ def _receive(descriptor):
     """A pre-warmed process: blocks until it is told which function it is, and becomes it."""
     length = int.from_bytes(_exactly(descriptor, 4), "big")
     assignment = json.loads(_exactly(descriptor, length))
-    os.close(descriptor)
     os.environ.clear()
     os.environ.update(assignment["env"])
     time.tzset()

@@ -86,14 +86,14 @@ impl Buckets {
     }
 
     /// Takes the bytes in and puts the version on top.
-    pub(crate) async fn store(
-        &self,
-        ctx: &Context,
-        bucket: &Bucket,
+    pub(crate) fn store<'a>(
+        &'a self,
+        ctx: &'a Context,
+        bucket: &'a Bucket,
         described: super::describe::Described,
-        storing: Storing<'_>,
-    ) -> Result<PutObjectOutput, ApiError> {
-        self.store_and(ctx, bucket, described, storing, |_| Ok(())).await
+        storing: Storing<'a>,
+    ) -> impl Future<Output = Result<PutObjectOutput, ApiError>> + Send + 'a {
+        self.store_and(ctx, bucket, described, storing, |_| Ok(()))
     }
 
     /// The same; `also` adds to the batch.
