@@ -7,7 +7,9 @@ mod invoke;
 mod outcome;
 mod prepare;
 mod processes;
+mod report;
 mod start;
+mod trace;
 mod variables;
 
 use std::{
@@ -29,13 +31,14 @@ use crate::{
 };
 
 use alarm::Alarm;
-use invoke::Untold;
+use report::Untold;
 
 pub(crate) use end::Reason;
-pub(crate) use invoke::{Begun, Invoked, Then, billed};
+pub(crate) use invoke::{Begun, Invoked, Then};
 pub(crate) use outcome::Failure;
 pub(crate) use prepare::{Keys, Prepared, fingerprint, prepare};
 pub(crate) use processes::{Watched, watch};
+pub(crate) use report::billed;
 pub(crate) use start::{Host, NotStarted, Start, Warm, start, warm};
 
 /// A running environment.

@@ -71,7 +71,7 @@ fn read(path: &Path) -> Result<(u64, Vec<u8>), StoreError> {
 }
 
 /// The journals, oldest first; the last one is the active one.
-fn journals(engine: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn journals(engine: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(engine) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

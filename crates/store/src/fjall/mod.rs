@@ -7,10 +7,12 @@
 //! * A snapshot is a fully committed, durable prefix of all commits; taking one costs a lock and a count.
 //! * A failed write or sync is never tried again: everybody waiting hears [`CommitError::Fatal`], then
 //!   [`Options::on_fatal`] stops the process. What the disk holds is decided at the next start, from the journal.
+//! * The journal's space is written ahead, so that a sync has no metadata to write ([`ahead`]).
 //! * A group torn by a power cut is cut off before fjall sees it, damage before that is refused ([`journal`]).
 //! * Large ranges are removed by a [`purge`]; versions and stamps come out of blocks whose ends are on disk ([`reserve`]).
 //! * The engine's own rows lie behind all others, under a prefix that batches may not write.
 
+mod ahead;
 mod directory;
 mod journal;
 mod purge;
@@ -44,6 +46,7 @@ use crate::{
     Batch, CommitError, Committed, KeyRange, Kv, Limits, Op, Pending, Snapshot, Stats, Store, StoreError,
     Threads, Version, failpoint, kv::Room, stats::Counters, watchers::Watchers,
 };
+use ahead::Ahead;
 use directory::Directory;
 pub(crate) use directory::RESTORING;
 use purge::{MAX_PURGES, Purge};
@@ -137,6 +140,7 @@ impl FjallStore {
             snapshot: disk.database.snapshot(),
             purges: Arc::clone(&purges),
         };
+        let ahead = Ahead::new(directory.engine());
         let shared = Arc::new(Shared {
             disk,
             queue: Queue::default(),
@@ -153,7 +157,7 @@ impl FjallStore {
             shared.sweeper.wake();
         }
         let sequencer =
-            Sequencer::new(Arc::clone(&shared), options.threads, found.versions, reserved, purges);
+            Sequencer::new(Arc::clone(&shared), options.threads, found.versions, reserved, purges, ahead);
         let sweeping = Arc::clone(&shared);
         let threads = vec![
             spawn("store-sequencer", move || sequencer.run())?,

@@ -12,6 +12,7 @@ use fjall::PersistMode;
 
 use super::{
     Disk, Shared,
+    ahead::Ahead,
     purge::Purge,
     queue::{Done, Job},
     reserve::{BLOCK, Reserved},
@@ -27,6 +28,8 @@ use crate::{
 const GROUP_BYTES: usize = 4 << 20;
 /// or this many commits.
 const GROUP_COMMITS: usize = 4_096;
+/// What the journal adds to a row, about, in bytes.
+const ROW: usize = 40;
 /// So many commits need not wait for more.
 const ENOUGH: usize = 16;
 /// A range of up to this many keys is removed key by key, a larger one by a purge.
@@ -42,6 +45,7 @@ pub(crate) struct Sequencer {
     reserved: Reserved,
     answers: Vec<(Done, Result<Committed, CommitError>)>,
     scratch: Vec<u8>,
+    ahead: Ahead,
 }
 
 /// What the group is judged against: the disk, with the purges.
@@ -74,6 +78,7 @@ impl Sequencer {
         last: Version,
         reserved: Reserved,
         purges: Arc<Vec<Purge>>,
+        ahead: Ahead,
     ) -> Self {
         Self {
             shared,
@@ -84,6 +89,7 @@ impl Sequencer {
             reserved,
             answers: Vec::new(),
             scratch: Vec::new(),
+            ahead,
         }
     }
 
@@ -129,6 +135,7 @@ impl Sequencer {
             // Nobody may be waiting: a commit whose Pending was dropped is as good as any.
             let _ = done.send(answer);
         }
+        self.ahead.synced((self.group.bytes() + self.group.rows().len() * ROW) as u64);
         self.group.clear();
         Ok(())
     }

@@ -178,3 +178,35 @@ fn concurrent_commits_share_a_sync() {
     assert_eq!(stats.sync_histogram.iter().sum::<u64>(), stats.groups);
     assert!(stats.sync_time > std::time::Duration::ZERO && stats.disk_bytes > 0 && stats.queue == 0);
 }
+
+/// Each life of the store goes on with what a kill would have left of the one before: first a journal written ahead, then
+/// one that is appended to.
+#[test]
+fn what_was_committed_survives_a_journal_written_ahead() {
+    let lives = tempfile::tempdir().unwrap();
+    let value = |number: u32| number.to_le_bytes().repeat(2_000);
+    let mut number = 0;
+    for life in 0..3 {
+        let dir = lives.path().join(life.to_string());
+        let store = FjallStore::open(Options::new(&dir)).unwrap();
+        assert_eq!(count(&store, "k/"), usize::try_from(number).unwrap());
+        for known in (0..number).step_by(97) {
+            let (found, _) = store.snapshot().get(format!("k/{known:08}").as_bytes()).unwrap().unwrap();
+            assert_eq!(*found, *value(known));
+        }
+        if life == 2 {
+            break;
+        }
+        // Some 4 MiB: written ahead several times, and yet in memory, so that no file comes or goes while they are copied.
+        for _ in 0..500 {
+            commit(&store, |b| {
+                b.put(format!("k/{number:08}"), value(number));
+            })
+            .unwrap();
+            number += 1;
+        }
+        let next = lives.path().join((life + 1).to_string());
+        let copied = std::process::Command::new("cp").arg("-r").arg(&dir).arg(&next).status().unwrap();
+        assert!(copied.success());
+    }
+}
