@@ -4,12 +4,7 @@
 //! that takes half as long again, and on ext4 it waits for whatever other files have under way, such as a table that is
 //! being flushed. Where zeros were written before, a sync writes data only.
 
-use std::{
-    fs::{File, OpenOptions},
-    io,
-    os::unix::fs::FileExt as _,
-    path::PathBuf,
-};
+use std::{fs::OpenOptions, io, os::unix::fs::FileExt as _, path::PathBuf};
 
 use rustix::fs::{SeekFrom, seek};
 
@@ -25,7 +20,6 @@ static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 /// The active journal, ahead of its end.
 pub(super) struct Ahead {
     engine: PathBuf,
-    journal: Option<(PathBuf, File)>,
     /// An estimate: nothing but time depends on it.
     left: u64,
 }
@@ -33,7 +27,7 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Of the journals in the engine's directory.
     pub(super) fn new(engine: PathBuf) -> Self {
-        Self { engine, journal: None, left: STEP }
+        Self { engine, left: STEP }
     }
 
     /// About so many bytes more are in the journal, all synced. To be called by the one thread that writes to it.
@@ -47,16 +41,13 @@ impl Ahead {
 
     /// Writes zeros where nothing was written yet, and nothing lies behind; never beyond the file's end, where fjall
     /// appends to a journal that it goes on with. How many.
-    fn extend(&mut self) -> io::Result<u64> {
+    fn extend(&self) -> io::Result<u64> {
         let Some(path) = journals(&self.engine)?.pop() else { return Ok(0) };
-        if self.journal.as_ref().is_none_or(|(known, _)| *known != path) {
-            let file = OpenOptions::new().read(true).write(true).open(&path)?;
-            self.journal = Some((path, file));
-        }
-        let Some((_, file)) = &self.journal else { return Ok(0) };
+        // Not kept open: a journal that fjall removes would go on taking its space.
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
         let length = file.metadata()?.len();
-        let hole = seek(file, SeekFrom::Hole(0))?;
-        let is_last = seek(file, SeekFrom::Data(hole)) == Err(rustix::io::Errno::NXIO);
+        let hole = seek(&file, SeekFrom::Hole(0))?;
+        let is_last = seek(&file, SeekFrom::Data(hole)) == Err(rustix::io::Errno::NXIO);
         let wanted = usize::try_from(length.saturating_sub(hole).min(STEP)).unwrap_or_default();
         let zeros = ZEROS.get(..wanted).filter(|zeros| is_last && !zeros.is_empty()).unwrap_or_default();
         file.write_all_at(zeros, hole)?;
@@ -103,7 +94,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let journal = directory.path().join("1.jnl");
         fs::write(&journal, "appended to").unwrap();
-        let mut ahead = Ahead::new(directory.path().into());
+        let ahead = Ahead::new(directory.path().into());
         assert_eq!(ahead.extend().unwrap(), 0);
         assert_eq!(fs::read(&journal).unwrap(), b"appended to");
         let file = OpenOptions::new().write(true).open(&journal).unwrap();
