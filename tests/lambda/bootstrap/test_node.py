@@ -72,6 +72,34 @@ def test_context(node):
     }
 
 
+def test_headers_have_names_without_case(one_node):
+    one_node.write(index_js="exports.handler = async (event, context) => context.clientContext")
+    function = one_node.start("index.handler")
+    sent = json.dumps({"custom": {"ä": "ö"}}, ensure_ascii=False).encode().decode("latin-1")
+    for name in ("lambda-runtime-client-context", "LAMBDA-RUNTIME-CLIENT-CONTEXT"):
+        assert function.invoke({}, headers={name: f"  {sent} "}).json == {"custom": {"ä": "ö"}}
+    # As long as a name that says something.
+    assert function.invoke({}, headers={"X" * len("Lambda-Runtime-Client-Context"): sent}).body in (b"", b"null")
+
+
+@pytest.mark.parametrize("one_node", ["nodejs14.x", "nodejs20.x", "nodejs22.x"], indirect=True)
+def test_every_invocation_waits_for_the_event_loop_until_it_says_otherwise(one_node):
+    one_node.write(
+        index_js="""
+        const { inspect } = require("util");
+        exports.handler = async (event, context) => {
+          const first = context.callbackWaitsForEmptyEventLoop;
+          context.callbackWaitsForEmptyEventLoop = false;
+          return [first, context.callbackWaitsForEmptyEventLoop, inspect(context).slice(0, 51)];
+        };
+        """
+    )
+    function = one_node.start("index.handler")
+    for _ in range(2):
+        shown = "{\n  callbackWaitsForEmptyEventLoop: [Getter/Setter],"
+        assert function.invoke({}).json == [True, False, shown[:51]]
+
+
 def test_callbacks(node):
     node.write(
         index_js="""

@@ -31,7 +31,7 @@ use crate::{Revision, capture::Log};
 
 use conversation::{Talk, converse};
 use http::Connection;
-use socket::Socket;
+use socket::{Channel, Socket};
 
 pub(crate) use conversation::Conversation;
 pub(crate) use invocations::error_document;
@@ -95,8 +95,7 @@ impl Api {
 
     /// Speaks over a channel that one of our bootstraps has the other end of.
     pub(crate) fn speak(self: &Arc<Self>, channel: UnixStream) -> std::io::Result<()> {
-        channel.set_nonblocking(true)?;
-        let channel = Socket::Channel(tokio::net::UnixStream::from_std(channel)?);
+        let channel = Socket::Channel(Channel::new(channel)?);
         // Nobody takes it when the environment has ended.
         let _ = self.strays.send(Box::pin(converse(Arc::clone(self), Connection::new(channel))));
         Ok(())

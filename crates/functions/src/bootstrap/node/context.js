@@ -15,25 +15,23 @@ function look() {
   };
 }
 
-/** The part of a context that comes from the environment and the invocation's headers. */
-exports.describe = function describe(headers) {
+/** Puts into a context what comes from the environment and the invocation's headers. */
+exports.describe = function describe(context, headers) {
   if (known === null) known = look();
-  const deadline = Number(headers["lambda-runtime-deadline-ms"]);
-  const trace = headers["lambda-runtime-trace-id"];
-  if (trace) process.env._X_AMZN_TRACE_ID = trace;
+  const deadline = Number(headers.deadline);
+  if (headers.trace) process.env._X_AMZN_TRACE_ID = headers.trace;
   else delete process.env._X_AMZN_TRACE_ID;
-  return {
-    functionVersion: known.version,
-    functionName: known.name,
-    memoryLimitInMB: known.memory,
-    logGroupName: known.group,
-    logStreamName: known.stream,
-    clientContext: json(headers["lambda-runtime-client-context"], "ClientContext"),
-    identity: json(headers["lambda-runtime-cognito-identity"], "CognitoIdentity"),
-    invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
-    awsRequestId: headers["lambda-runtime-aws-request-id"],
-    getRemainingTimeInMillis: () => deadline - Date.now(),
-  };
+  context.functionVersion = known.version;
+  context.functionName = known.name;
+  context.memoryLimitInMB = known.memory;
+  context.logGroupName = known.group;
+  context.logStreamName = known.stream;
+  context.clientContext = json(headers.clientContext, "ClientContext");
+  context.identity = json(headers.identity, "CognitoIdentity");
+  context.invokedFunctionArn = headers.arn;
+  context.awsRequestId = headers.id;
+  context.getRemainingTimeInMillis = () => deadline - Date.now();
+  return context;
 };
 
 function json(text, name) {

@@ -54,13 +54,29 @@ exports.start = async function start(channel) {
   }
 };
 
+// Whether the answer of a callback waits for an empty event loop. An accessor of the context's own, as on AWS, but the same
+// for all: of an object with functions of its own every one is a new shape to the engine, which takes microseconds.
+let wait = true;
+const WAITING = {
+  configurable: true,
+  enumerable: true,
+  get: () => wait,
+  set: (value) => { wait = value; },
+};
+
+/** The context of an invocation that begins. */
+function waiting() {
+  wait = true;
+  return Object.defineProperty({}, "callbackWaitsForEmptyEventLoop", WAITING);
+}
+
 let again; // asks for the next invocation
 let next; // takes it
 
 function begin(take, headers, body) {
   // While the handler runs only what it does itself keeps the process going.
   api.keepAlive(false);
-  current = headers["lambda-runtime-aws-request-id"];
+  current = headers.id;
   setRequestId(current);
   whenIdle = () => {};
   take(current, headers, body);
@@ -102,7 +118,7 @@ function end(error, status) {
 function classic(id, headers, body) {
   let answered = false; // by callback or context
   let sent = false; // to the Runtime API
-  let wait = true;
+  const context = waiting();
   const send = (result) => {
     if (sent) return;
     sent = true;
@@ -125,13 +141,9 @@ function classic(id, headers, body) {
     else whenIdle = () => setImmediate(send, result);
   });
   const done = once((error, result) => (isError(error) ? refuse(error) : send(result)));
-  const context = {
-    get callbackWaitsForEmptyEventLoop() { return wait; },
-    set callbackWaitsForEmptyEventLoop(value) { wait = value; },
-    succeed: (result) => done(null, result),
-    fail: (error) => done(isError(error) ? error : "handled"),
-    done,
-  };
+  context.succeed = (result) => done(null, result);
+  context.fail = (error) => done(isError(error) ? error : "handled");
+  context.done = done;
   // A handler that neither answered nor left anything to wait for.
   whenIdle = () => {
     answered = true;
@@ -139,7 +151,7 @@ function classic(id, headers, body) {
   };
   try {
     const event = JSON.parse(body);
-    const result = handler(event, Object.assign(context, describe(headers)), callback);
+    const result = handler(event, describe(context, headers), callback);
     if (result && typeof result.then === "function") result.then(context.succeed, context.fail);
   } catch (error) {
     callback(error);
@@ -150,7 +162,7 @@ async function promised(id, headers, body) {
   let result;
   try {
     const event = JSON.parse(body);
-    result = await handler(event, describe(headers));
+    result = await handler(event, describe({}, headers));
   } catch (error) {
     fail(id, error);
     return;
@@ -162,15 +174,11 @@ async function streamed(id, headers, body) {
   const stream = streaming.open(api, id, handler);
   // A function may listen for errors itself; without a listener they would end the process.
   stream.on("error", () => {});
-  let wait = true;
-  const context = MODERN ? {} : {
-    get callbackWaitsForEmptyEventLoop() { return wait; },
-    set callbackWaitsForEmptyEventLoop(value) { wait = value; },
-  };
+  const context = MODERN ? {} : waiting();
   if (!MODERN) whenIdle = again;
   try {
     const event = JSON.parse(body);
-    const pending = handler(event, stream, Object.assign(context, describe(headers)));
+    const pending = handler(event, stream, describe(context, headers));
     if (!pending || typeof pending.then !== "function") {
       throw new Error("Streaming does not support non-async handlers.");
     }

@@ -5,6 +5,7 @@ import os
 import _socket
 
 PREFIX = "/2018-06-01/runtime/"
+ACCEPTED = b"HTTP/1.1 202 "
 RECEIVE = 65536
 
 
@@ -25,6 +26,7 @@ class RuntimeApi:
         self._host = f" HTTP/1.1\r\nHost: {address}\r\n"
         self._next = f"GET {PREFIX}invocation/next{self._host}\r\n".encode()
         self._names = {}
+        self._accepted = None, None
         self._buffer = b""
 
     def next(self):
@@ -64,15 +66,13 @@ class RuntimeApi:
         while end < 0:
             buffer += self._receive()
             end = buffer.find(b"\r\n\r\n")
-        headers = {}
-        names = self._names
-        lines = buffer[:end].decode("utf-8", "replace").split("\r\n")
-        del lines[0]
-        for line in lines:
-            name, _, value = line.partition(":")
-            # The same few come with every invocation.
-            known = names.get(name) or self._name(name)
-            headers[known] = value.strip()
+        head = buffer[:end]
+        accepted, headers = self._accepted
+        if head != accepted:
+            headers = self._headers(head)
+            if head.startswith(ACCEPTED):
+                # The same comes after every answer.
+                self._accepted = head, headers
         rest = buffer[end + 4 :]
         if headers.get("transfer-encoding") == "chunked":
             return headers, self._chunks(rest)
@@ -87,6 +87,17 @@ class RuntimeApi:
             rest = b"".join(parts)
         self._buffer = rest[length:]
         return headers, rest[:length]
+
+    def _headers(self, head):
+        headers = {}
+        names = self._names
+        lines = head.decode("utf-8", "replace").split("\r\n")
+        del lines[0]
+        for line in lines:
+            name, _, value = line.partition(":")
+            # The same few come with every invocation.
+            headers[names.get(name) or self._name(name)] = value.strip()
+        return headers
 
     def _name(self, name):
         if len(self._names) < 100:

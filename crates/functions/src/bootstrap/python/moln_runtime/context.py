@@ -96,6 +96,8 @@ class ClientContext(_Slots):
     @classmethod
     def of(cls, given):
         """None stays None."""
+        if given is None:
+            return None
         return _fill(cls(), given, {"client": lambda client: _fill(Client(), client, {})})
 
 

@@ -10,7 +10,7 @@ from . import errors, loading
 from .api import RuntimeApi
 from .context import Function, LambdaContext
 from .logs import UNHANDLED, Log
-from .marshal import to_json
+from .marshal import from_json, to_json
 
 
 def main():
@@ -133,7 +133,7 @@ def _unmarshal(headers, body):
         return body
     try:
         # The Runtime API's events are UTF-8; guessing that of bytes takes longer than reading a short event.
-        return json.loads(body.decode("utf-8", "surrogatepass"))
+        return from_json(body.decode("utf-8", "surrogatepass"))
     except Exception as error:
         raise errors.Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
 

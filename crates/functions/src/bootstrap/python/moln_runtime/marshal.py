@@ -23,6 +23,19 @@ class _Encoder(json.JSONEncoder):
         return f"{_MARK}{o}{_MARK}"
 
 
+_scan = json.JSONDecoder().scan_once
+
+
+def from_json(text):
+    """Value of a text; raises what `json` raises."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    # Space around it, or what is none: `json` knows, and takes as long again for a short event.
+    return value if end == len(text) else json.loads(text)
+
+
 def to_json(value):
     """Text of a value; raises what `json` raises."""
     if value is None:
