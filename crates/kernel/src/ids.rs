@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::{AccountId, ApiError};
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
 /// RFC 4648's alphabet, which AWS's key and principal ids (`AKIA…`, `AIDA…`) are written in.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -21,13 +20,13 @@ impl Uuid {
     fn from_bits(bits: u128) -> Self {
         // RFC 9562: version 4 in the 13th digit, variant 10 in the 17th.
         let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+        let digits = digits(bits);
         let mut text = [b'-'; 36];
-        let mut digits = bits.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        for (at, place) in text.iter_mut().enumerate() {
-            if !matches!(at, 8 | 13 | 18 | 23) {
-                *place = digits.next().and_then(|d| HEX.get(usize::from(d))).copied().unwrap_or(b'0');
-            }
-        }
+        text[..8].copy_from_slice(&digits[..8]);
+        text[9..13].copy_from_slice(&digits[8..12]);
+        text[14..18].copy_from_slice(&digits[12..16]);
+        text[19..23].copy_from_slice(&digits[16..20]);
+        text[24..].copy_from_slice(&digits[20..]);
         Self(text)
     }
 
@@ -60,18 +59,26 @@ pub fn unique() -> u128 {
     fastrand::u128(..)
 }
 
-/// `prefix` and `digits` random lower-case hexadecimal digits, as in `vpc-0a1b2c3d…`: unique, not secret.
-pub fn hex_id(prefix: &str, digits: usize) -> String {
-    let mut id = String::with_capacity(prefix.len() + digits);
+/// `prefix` and `count` random lower-case hexadecimal digits, as in `vpc-0a1b2c3d…`: unique, not secret.
+pub fn hex_id(prefix: &str, count: usize) -> String {
+    let mut id = String::with_capacity(prefix.len() + count);
     id.push_str(prefix);
-    let mut bits = 0;
-    for at in 0..digits {
-        // A draw has 32 digits.
-        bits = if at.is_multiple_of(32) { unique() } else { bits >> 4 };
-        let digit = HEX.get(usize::try_from(bits & 0xf).unwrap_or(0)).copied().unwrap_or(b'0');
-        id.push(char::from(digit));
+    while id.len() < prefix.len() + count {
+        let digits = digits(unique());
+        let wanted = (prefix.len() + count - id.len()).min(digits.len());
+        id.push_str(digits.get(..wanted).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
     }
     id
+}
+
+/// All 32 lower-case hexadecimal digits. Arithmetic on all of them at once: every request is given ids.
+fn digits(bits: u128) -> [u8; 32] {
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bits.to_be_bytes()) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    digits
 }
 
 /// `prefix` and `letters` random upper-case base 32 letters, as in `AKIA…`: unique, not secret.
@@ -167,6 +174,7 @@ mod tests {
         let id = base32_id("AKIA", 16);
         assert_eq!((id.len(), id.starts_with("AKIA")), (20, true));
         assert_eq!(hex_id("vpc-", 17).len(), 21);
+        assert_eq!(hex_id("", 70).len(), 70);
         assert_eq!(secret_text(40).unwrap().len(), 40);
         assert_ne!(secret::<32>().unwrap(), secret::<32>().unwrap());
     }

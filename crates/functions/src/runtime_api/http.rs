@@ -309,8 +309,13 @@ impl Connection {
         for (name, value) in headers {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
-            // What would end the header would begin another one.
-            out.extend(value.bytes().map(|b| if b < b' ' || b == 127 { b' ' } else { b }));
+            let ends = |b: &u8| *b < b' ' || *b == 127;
+            if value.as_bytes().iter().any(ends) {
+                // What would end the header would begin another one.
+                out.extend(value.bytes().map(|b| if ends(&b) { b' ' } else { b }));
+            } else {
+                out.extend_from_slice(value.as_bytes());
+            }
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"Content-Length: ");

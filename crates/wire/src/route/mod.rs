@@ -101,6 +101,10 @@ mod tests {
             Some(("GetObjectAcl", vec![label("Bucket", "b"), label("Key", "a b+/c/")]))
         );
         assert_eq!(matched("/f/n/tail", None), Some(("Tail", vec![label("Name", "n")])));
+        assert_eq!(matched("/f/n/tail/", None), Some(("Tail", vec![label("Name", "n")])));
+        let object = |key: &str| Some(("GetObject", vec![label("Bucket", "f"), label("Key", key)]));
+        assert_eq!(matched("/f/n/tailor", None), object("n/tailor"));
+        assert_eq!(matched("/f/n/tail", Some("x")), Some(("Tail", vec![label("Name", "n")])));
         assert_eq!(matched("/g/a/b/tail", None), Some(("GreedyTail", vec![label("Rest", "a/b")])));
         assert_eq!(matched("/b/%zz", None), None);
         assert_eq!(Routes::new(&MODEL).find("PUT", "/b", None, &HeaderMap::new()), None);

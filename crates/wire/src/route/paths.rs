@@ -3,12 +3,28 @@
 use super::{Labels, decoded, same_pair};
 use crate::{Operation, ServiceModel};
 
-/// An operation, and its pattern up to the first label: of a hundred operations a few are left by it.
+/// An operation, and its pattern up to the first label and after the last one: of a hundred operations one or two are left
+/// by these.
 #[derive(Debug)]
 struct Candidate {
     index: usize,
     operation: &'static Operation,
-    fixed: &'static str,
+    begin: &'static str,
+    end: &'static str,
+}
+
+impl Candidate {
+    fn new(index: usize, operation: &'static Operation) -> Self {
+        let pattern = operation.uri.split('?').next().unwrap_or_default().trim_matches('/');
+        let begin = pattern.split('{').next().unwrap_or_default();
+        let end = pattern.rsplit_once('}').map_or("", |(_, end)| end);
+        Self { index, operation, begin, end }
+    }
+
+    /// Whether it can be meant by this path, which has no slashes around it.
+    fn resembles(&self, path: &[u8]) -> bool {
+        begin_alike(self.begin.as_bytes(), path) && path.ends_with(self.end.as_bytes())
+    }
 }
 
 /// A service's operations by their methods. Of those that fit a path the first is meant: the one with more fixed segments,
@@ -21,9 +37,7 @@ impl PathRoutes {
     pub(super) fn new(model: &ServiceModel) -> Self {
         let mut methods: Vec<(&'static str, Vec<Candidate>)> = Vec::new();
         for (index, operation) in model.operations.iter().enumerate() {
-            let pattern = operation.uri.trim_start_matches('/');
-            let fixed = pattern.split(['{', '?']).next().unwrap_or_default();
-            let candidate = Candidate { index, operation, fixed };
+            let candidate = Candidate::new(index, operation);
             match methods.iter_mut().find(|(method, _)| *method == operation.method) {
                 Some((_, candidates)) => candidates.push(candidate),
                 None => methods.push((operation.method, vec![candidate])),
@@ -39,9 +53,9 @@ impl PathRoutes {
 
     /// The operation that is meant; `None` also where a label is not UTF-8.
     pub(super) fn find(&self, method: &str, path: &str, query: Option<&str>) -> Option<usize> {
-        let bare = path.trim_start_matches('/').as_bytes();
+        let bare = path.trim_matches('/').as_bytes();
         let (_, candidates) = self.0.iter().find(|(known, _)| *known == method)?;
-        let mut alike = candidates.iter().filter(|candidate| begin_alike(candidate.fixed.as_bytes(), bare));
+        let mut alike = candidates.iter().filter(|candidate| candidate.resembles(bare));
         let found =
             alike.find(|candidate| walk(candidate.operation, path, query, &mut |_, _| Some(())).is_some())?;
         if path.contains('%') {
