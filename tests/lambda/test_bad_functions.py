@@ -221,6 +221,7 @@ def test_a_killed_server_leaves_no_process(fresh, name):
                 continue
         return [line for line in lines if f"sleep {mark}" in line or str(fresh.data) in line]
 
-    assert any("sleep" in line for line in running())
+    # Who starts a process is told before its command line can be read.
+    eventually(lambda: any("sleep" in line for line in running()))
     fresh.kill()
     eventually(lambda: not running())

@@ -8,7 +8,7 @@ mod seats;
 mod warmth;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -40,7 +40,8 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    groups: HashMap<Arc<str>, Group>,
+    /// By revision. An invocation asks four times: comparing a few random names is quicker than hashing one.
+    groups: BTreeMap<Arc<str>, Group>,
     /// All that run, to be killed at the end.
     live: HashMap<u64, Weak<Resident>>,
     stopping: bool,

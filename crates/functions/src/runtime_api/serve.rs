@@ -88,40 +88,32 @@ pub(super) async fn forward(listener: TcpListener, to: std::net::SocketAddr) {
 /// Answers a request, whatever it asks for.
 pub(super) async fn route(api: &Api, connection: &mut Connection, head: &Head) -> io::Result<Then> {
     let path = head.path().split('?').next().unwrap_or_default().trim_end_matches('/');
-    let mut parts = [""; 6];
-    let mut count = 0;
-    for (part, place) in path.split('/').skip(1).zip(&mut parts) {
-        *place = part;
-        count += 1;
-    }
-    let parts = parts.get(..count).unwrap_or_default();
-    match (head.method(), parts) {
-        ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => {
+    let invocation =
+        path.strip_prefix("/2018-06-01/runtime/invocation/").and_then(|rest| rest.split_once('/'));
+    match (head.method(), path, invocation) {
+        ("GET", "/2018-06-01/runtime/invocation/next", _) => {
             connection.skip().await?;
             Ok(Then::Wait)
         }
-        ("POST", ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-            api.response(connection, head, id).await
-        }
-        ("POST", ["2018-06-01", "runtime", "invocation", id, "error"]) => {
-            api.invocation_error(connection, head, id).await
-        }
-        ("POST", ["2018-06-01", "runtime", "init", "error"]) => api.init_error(connection, head).await,
-        ("GET", ["2018-06-01", "ping"]) => {
+        ("POST", _, Some((id, "response"))) => api.response(connection, head, id).await,
+        ("POST", _, Some((id, "error"))) => api.invocation_error(connection, head, id).await,
+        ("POST", "/2018-06-01/runtime/init/error", _) => api.init_error(connection, head).await,
+        ("GET", "/2018-06-01/ping", _) => {
             connection.put(200, &[], b"pong");
             Ok(Then::Next)
         }
-        ("POST", ["2020-01-01", "extension", "register"]) => {
+        ("POST", "/2020-01-01/extension/register", _) => {
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
             Ok(finish(connection, api.register(head, &body)))
         }
-        ("GET", ["2020-01-01", "extension", "event", "next"]) => api.next_event(connection, head).await,
-        ("POST", ["2020-01-01", "extension", phase @ ("init" | "exit"), "error"]) => {
+        ("GET", "/2020-01-01/extension/event/next", _) => api.next_event(connection, head).await,
+        ("POST", "/2020-01-01/extension/init/error" | "/2020-01-01/extension/exit/error", _) => {
+            let phase = if path.contains("/init/") { "init" } else { "exit" };
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
             Ok(finish(connection, api.extension_error(head, phase, body)))
         }
-        ("PUT", ["2022-07-01", "telemetry"] | ["2020-08-15", "logs"]) => {
-            let logs = parts.last() == Some(&"logs");
+        ("PUT", "/2022-07-01/telemetry" | "/2020-08-15/logs", _) => {
+            let logs = path.ends_with("/logs");
             let Some(body) = small(connection).await? else { return Ok(Then::Next) };
             Ok(finish(connection, api.subscribe(head, logs, &body)))
         }

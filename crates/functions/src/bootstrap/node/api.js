@@ -5,6 +5,7 @@ const { connect, inherit } = require("./socket.js");
 
 const PREFIX = "/2018-06-01/runtime/";
 const HEAD_END = "\r\n\r\n";
+const ACCEPTED = "HTTP/1.1 202 ";
 // Most heads are shorter.
 const HEAD = 4096;
 // The headers that say something here, by how long their names are.
@@ -34,6 +35,7 @@ exports.RuntimeApi = class RuntimeApi {
     this.waiting = [];
     this.pending = null; // what came of an answer whose head is not whole
     this.body = null; // an answer whose body is not whole
+    this.accepted = ""; // the answer to an answer: always the same
     // What is kept of the buffer is copied. Without the Runtime API there is nothing left to do; the environment is being
     // replaced.
     const received = (buffer, count) => this.received(buffer, count);
@@ -92,8 +94,14 @@ exports.RuntimeApi = class RuntimeApi {
       count = data.length;
       this.pending = null;
     }
-    for (let at = 0; at < count;) {
-      let head = data.latin1Slice(at, Math.min(at + HEAD, count));
+    let at = 0;
+    let head = data.latin1Slice(0, Math.min(HEAD, count));
+    if (this.accepted !== "" && head.startsWith(this.accepted)) {
+      at = this.accepted.length;
+      head = head.slice(at);
+      this.waiting.shift()();
+    }
+    while (at < count) {
       let end = head.indexOf(HEAD_END);
       if (end < 0) {
         head = data.latin1Slice(at, count);
@@ -113,6 +121,7 @@ exports.RuntimeApi = class RuntimeApi {
         }
         this.waiting.shift()(headers, body.text);
         at = start + body.size;
+        head = data.latin1Slice(at, Math.min(at + HEAD, count));
         continue;
       }
       const length = Number(headers.length) || 0;
@@ -121,8 +130,10 @@ exports.RuntimeApi = class RuntimeApi {
         this.body = { headers, length, parts: [first], have: first.length };
         return;
       }
+      if (head.startsWith(ACCEPTED)) this.accepted = data.latin1Slice(at, start + length);
       at = start + length;
       this.waiting.shift()(headers, length === 0 ? "" : data.utf8Slice(start, at));
+      head = at < count ? data.latin1Slice(at, Math.min(at + HEAD, count)) : "";
     }
   }
 

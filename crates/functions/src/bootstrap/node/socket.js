@@ -48,7 +48,8 @@ function inside(binding, make) {
     const wrap = process.binding(binding);
     const stream = process.binding("stream_wrap");
     const handle = make(wrap);
-    const known = typeof stream.kReadBytesOrError === "number" && stream.streamBaseState && stream.WriteWrap &&
+    const known = stream.streamBaseState && stream.WriteWrap &&
+      [stream.kReadBytesOrError, stream.kLastWriteWasAsync].every((it) => typeof it === "number") &&
       [handle.useUserBuffer, handle.writeLatin1String, handle.writeUtf8String].every((it) => typeof it === "function");
     return known ? { wrap, stream, handle } : null;
   } catch (_) {
@@ -65,14 +66,18 @@ function served({ stream, handle }, received, ended) {
     if (count > 0) received(buffer, count);
     else if (count < 0) ended();
   };
+  const request = () => Object.assign(new stream.WriteWrap(), {
+    oncomplete(status) {
+      if (status < 0) ended();
+    },
+  });
+  let writing = request();
   return {
     write(text, ascii) {
-      const writing = new stream.WriteWrap();
-      writing.oncomplete = (status) => {
-        if (status < 0) ended();
-      };
       const status = ascii ? handle.writeLatin1String(writing, text) : handle.writeUtf8String(writing, text);
       if (status !== 0) ended();
+      // What left at once, as nearly everything does, has not used it.
+      if (state[stream.kLastWriteWasAsync] !== 0) writing = request();
     },
     ref: () => handle.ref(),
     unref: () => handle.unref(),

@@ -51,17 +51,19 @@ impl Buffer {
     pub(crate) fn push(&self, target: &LogTarget, lines: Vec<LogLine>) -> bool {
         let more: usize = lines.iter().map(size).sum();
         let mut inner = self.lock();
-        let there = inner.streams.get(target).map_or(0, |waiting| waiting.bytes);
-        if inner.bytes + more > BUFFER_BYTES || there + more > STREAM_BUFFER_BYTES {
+        let Inner { streams, order, bytes } = &mut *inner;
+        let waiting = streams.get_mut(target);
+        let there = waiting.as_ref().map_or(0, |waiting| waiting.bytes);
+        if *bytes + more > BUFFER_BYTES || there + more > STREAM_BUFFER_BYTES {
             return false;
         }
-        inner.bytes += more;
-        if let Some(waiting) = inner.streams.get_mut(target) {
+        *bytes += more;
+        if let Some(waiting) = waiting {
             waiting.bytes += more;
             waiting.lines.extend(lines);
         } else {
-            inner.order.push_back(target.clone());
-            inner.streams.insert(target.clone(), Waiting { lines: lines.into(), bytes: more });
+            order.push_back(target.clone());
+            streams.insert(target.clone(), Waiting { lines: lines.into(), bytes: more });
         }
         drop(inner);
         self.ready.notify_one();

@@ -32,10 +32,10 @@ pub struct Website(pub Arc<Buckets>);
 /// The bucket of a website's host.
 fn bucket_of(authority: &str) -> Option<&str> {
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let (bucket, rest) = host.split_once(".s3-website")?;
     let ours = [".amazonaws.com", ".localhost", ".localhost.localstack.cloud"];
-    (!bucket.is_empty() && rest.starts_with(['.', '-']) && ours.iter().any(|end| rest.ends_with(end)))
-        .then_some(bucket)
+    let place = ours.iter().find_map(|end| host.strip_suffix(end))?;
+    let (bucket, region) = place.split_once(".s3-website")?;
+    (!bucket.is_empty() && (region.is_empty() || region.starts_with(['.', '-']))).then_some(bucket)
 }
 
 /// An object, or why there is none.
