@@ -43,7 +43,10 @@ proptest! {
             body.truncate(cut);
         }
         prop_assume!(!body.is_empty());
-        prop_assert_eq!(json(body.as_bytes()).is_ok(), serde_json::from_str::<Value>(&body).is_ok(), "{}", body);
+        let theirs = serde_json::from_str::<Value>(&body);
+        // An unknown member is not read, so its number may be as large as it likes.
+        prop_assume!(!theirs.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range")));
+        prop_assert_eq!(json(body.as_bytes()).is_ok(), theirs.is_ok(), "{}", body);
     }
 
     #[test]
